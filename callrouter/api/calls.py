@@ -1,0 +1,256 @@
+"""`/calls`: every call with its attempts, and why it went where it went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from callrouter.api.decisions import Told, decision_body, sentence_of
+from callrouter.api.fields import ById, Instant, Key, Paged, Text
+from callrouter.api.layer import READERS, Asked, Routes
+from callrouter.api.lines import line_called
+from callrouter.api.problems import Problem
+from callrouter.domain.calls import LegStatus, State
+from callrouter.domain.events import Direction
+from callrouter.domain.phones import CallerKind, read_number
+from callrouter.domain.setup import Language, Setup
+from storage import listing
+from storage.listing import (
+    CallPlace,
+    CallView,
+    DecisionView,
+    LegView,
+)
+
+routes = Routes()
+
+NO_SUCH_CALL = Problem(404, "There is no such call.")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+# The call's start in milliseconds since 1970 and its id.
+Cursor = Annotated[
+    str, Field(pattern=r"^[0-9]{1,13}-[0-9A-HJKMNP-TV-Z]{26}$", min_length=28, max_length=40)
+]
+
+
+class CallsQuery(Paged):
+    state: State | None = None
+    line: Annotated[Text | None, Field(description="A number of ours, or an alias of it.")] = None
+    manager: Annotated[Key | None, Field(description="The key of who talked.")] = None
+    caller: Annotated[
+        Text | None, Field(description="A number in any spelling, or `anonymous`.")
+    ] = None
+    since: Annotated[Instant | None, Field(description="Begun then or later.")] = None
+    until: Annotated[Instant | None, Field(description="Begun before then.")] = None
+    cursor: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One attempt to ring one phone. `manager` null: the last resort, or nobody that we know."""
+
+    leg: str
+    manager: str | None
+    dial: str
+    status: LegStatus
+    reason: str | None
+    ring_from: datetime | None
+    ring_until: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    duration_s: float | None
+    planned: bool
+    machine: bool
+    presumed: bool
+    run: int
+    attempt: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`id` is ours, `call_id` the PBX's; `caller` a number, null when withheld or a mere name."""
+
+    id: str
+    call_id: str
+    account: str
+    direction: Direction
+    state: State
+    caller: str | None
+    caller_kind: CallerKind
+    line: str
+    card: str | None
+    card_number: int | None
+    contact: str | None
+    contact_name: str | None
+    manager: str | None
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    duration_s: float | None
+    presumed: bool
+    reason: str | None
+    recording: str | None
+    legs: tuple[Leg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    items: tuple[Call, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldAt(Told):
+    """`run`: which plan of the call; `attempt`: which asking within it, from 0."""
+
+    run: int
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WhyOfCall:
+    """All that a call was told, in order."""
+
+    call: str
+    decisions: tuple[ToldAt, ...]
+
+
+@routes.get("/calls", roles=READERS)
+async def list_calls(asked: Asked, query: CallsQuery) -> CallPage:
+    """Calls with their attempts, the newest first."""
+    setup = asked.service.setups.current
+    found = await asked.service.database.read(
+        listing.list_calls,
+        asked.viewer,
+        state=query.state,
+        line=None if query.line is None else _line(query.line, setup),
+        manager=query.manager,
+        caller=query.caller,
+        region=setup.company.region,
+        since=query.since,
+        until=query.until,
+        after=_place(query.cursor) if query.cursor else None,
+        limit=query.limit,
+    )
+    last = _cursor(found.items[-1]) if found.more else None
+    return CallPage(tuple(call_body(view) for view in found.items), last)
+
+
+@routes.get("/calls/{id}", roles=READERS)
+async def get_call(asked: Asked, path: ById) -> Call:
+    """One call with its attempts."""
+    found = await asked.service.database.read(listing.calls_by_id, [path.id], asked.viewer)
+    if not found:
+        raise NO_SUCH_CALL
+    return call_body(found[0])
+
+
+@routes.get("/calls/{id}/why", roles=READERS)
+async def get_why(asked: Asked, path: ById) -> WhyOfCall:
+    """Why a call went where it went.
+
+    For each decision what was told, the record of how it came about, and both in a sentence, in
+    Russian or English as `Accept-Language` has it.
+    """
+    found = await asked.service.database.read(listing.why_of, asked.viewer, path.id)
+    if found is None:
+        raise NO_SUCH_CALL
+    return why_body(*found, asked.service.setups.current, asked.language)
+
+
+def why_body(
+    call: CallView, told: tuple[DecisionView, ...], setup: Setup, language: Language
+) -> WhyOfCall:
+    """The body of `GET /calls/{id}/why`; `callrouter why --json` prints the same."""
+    return WhyOfCall(
+        call.id,
+        tuple(
+            ToldAt(
+                decision_body(one.decision),
+                sentence_of(
+                    one.why, setup, language, [leg for leg in call.legs if leg.run == one.run]
+                ),
+                one.why,
+                one.run,
+                one.attempt,
+                one.at,
+            )
+            for one in told
+        ),
+    )
+
+
+def call_body(view: CallView) -> Call:
+    return Call(
+        id=view.id,
+        call_id=view.call_id,
+        account=view.account,
+        direction=view.direction,
+        state=view.state,
+        caller=view.caller,
+        caller_kind=view.caller_kind,
+        line=view.line,
+        card=view.card,
+        card_number=view.card_number,
+        contact=view.contact,
+        contact_name=view.contact_name,
+        manager=view.manager,
+        started_at=view.started_at,
+        answered_at=view.answered_at,
+        ended_at=view.ended_at,
+        duration_s=view.duration_s,
+        presumed=view.presumed,
+        reason=view.reason,
+        recording=None,
+        legs=tuple(_leg(leg) for leg in view.legs),
+    )
+
+
+def _leg(view: LegView) -> Leg:
+    return Leg(
+        leg=view.ref,
+        manager=view.manager,
+        dial=view.dial,
+        status=view.status,
+        reason=view.reason,
+        ring_from=view.ring_from,
+        ring_until=view.ring_until,
+        answered_at=view.answered_at,
+        ended_at=view.ended_at,
+        duration_s=_talked(view),
+        planned=view.planned,
+        machine=view.machine,
+        presumed=view.presumed,
+        run=view.run,
+        attempt=view.attempt,
+        step=view.step,
+    )
+
+
+def _talked(view: LegView) -> float | None:
+    if view.talk_s is not None or view.answered_at is None or view.ended_at is None:
+        return view.talk_s
+    return (view.ended_at - view.answered_at).total_seconds()
+
+
+def _line(text: str, setup: Setup) -> str:
+    """The number of a line of ours; what is none of ours (any more) is looked for as written."""
+    if line := line_called(text, setup):
+        return line.number
+    return read_number(text, setup.company.region) or text
+
+
+def _cursor(view: CallView) -> str:
+    return f"{(view.started_at - _EPOCH) // _MS}-{view.id}"
+
+
+def _place(cursor: str) -> CallPlace:
+    moment, _, id_ = cursor.partition("-")
+    return _EPOCH + int(moment) * _MS, id_

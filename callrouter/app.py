@@ -1,0 +1,222 @@
+"""create_app(): the only file that knows everybody, and how a server begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, TextIO
+
+import structlog
+from aiohttp import web
+
+from callrouter.api.attach import add_api
+from callrouter.api.health import add_health
+from callrouter.flows.work import Desk
+from callrouter.intake.intake import Intake, Parts
+from callrouter.pages import add_pages
+from callrouter.pages.relay import Relay
+from callrouter.seal import Seal, keep_key
+from callrouter.service import Clock, Service
+from callrouter.settings import BadSettings, Settings
+from storage import setups
+from storage.database import BaseSilent, Database, open_database
+from webhooks.handler import SERVER_OPTIONS, FrontDoor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aiohttp.typedefs import Handler, Middleware
+
+log = structlog.get_logger()
+
+Dial = Callable[[str, str, str], Awaitable[str]]
+"""Lets the fake PBX call: (kind, caller, line) to the call's id at the PBX."""
+
+DRAIN_S = 10.0
+
+
+class CannotServe(Exception):
+    """Why a server cannot begin, in a line for the terminal."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server's parts, before it begins."""
+
+    service: Service
+    intake: Intake
+    relay: Relay
+    app: web.Application
+
+
+def open_seal(settings: Settings) -> Seal:
+    """The secret key of the settings, else the one kept in the data directory."""
+    return Seal(settings.secret_key or keep_key(settings.data_dir / "secret.key"))
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    database: Database | None = None,
+    demo: bool = False,
+    dial: Dial | None = None,
+) -> Server:
+    """Put the rooms together. Nothing is opened or begun yet; `settings.public_url` is set."""
+    seal = open_seal(settings)
+    base = database or open_database(settings.database, checkpoints=True)
+    cache = setups.SetupCache()
+
+    def card_url(call: str, now: datetime) -> str:
+        return f"{settings.public_url}/pop/{seal.ticket(call, now)}"
+
+    service = Service(settings, base, cache, seal, clock, demo=demo)
+    relay = Relay(service)
+    parts = Parts(
+        database=base,
+        desk=Desk(cache, card_url),
+        seal=seal,
+        data_dir=settings.data_dir,
+        environ=settings.environ,
+        clock=clock,
+    )
+    intake = Intake(parts, committed=relay.wake)
+    app = web.Application(
+        middlewares=[_trust_proxies(settings.trusted_proxies)], client_max_size=1024**2
+    )
+    app.add_routes(FrontDoor(intake, settings.public_url).routes())
+    add_health(app, service, intake)
+    add_api(app, service)
+    add_pages(app, service, dial=dial, relay=relay)
+    return Server(service, intake, relay, app)
+
+
+def _trust_proxies(networks: tuple[str, ...]) -> Middleware:
+    """Take the client's address from X-Forwarded-For, where a trusted proxy wrote it."""
+    trusted = [ip_network(network, strict=False) for network in networks]
+
+    def is_trusted(address: str | None) -> bool:
+        try:
+            return any(ip_address(address or "") in network for network in trusted)
+        except ValueError:
+            return False
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if is_trusted(request.remote):
+            hops = request.headers.get("X-Forwarded-For", "").split(",")
+            for hop in reversed([one.strip() for one in hops if one.strip()]):
+                if not is_trusted(hop):
+                    return await handler(request.clone(remote=hop))
+        return await handler(request)
+
+    return middleware
+
+
+# A server's life
+
+
+@contextlib.contextmanager
+def hold_locks(settings: Settings) -> Iterator[None]:
+    """Keep a second server off this data directory and this SQLite base. Raises CannotServe."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    paths = [settings.data_dir / "server.lock"]
+    if settings.is_sqlite:
+        base = settings.database.removeprefix("sqlite:///")
+        paths.append(type(settings.data_dir)(f"{base}.lock"))
+    held: list[TextIO] = []
+    try:
+        for path in paths:
+            held.append(_lock(path))
+        yield
+    finally:
+        for file in held:
+            file.close()
+
+
+def _lock(path: Path) -> TextIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise CannotServe(
+            f"Another callrouter server holds {path}. One base has one server; "
+            "commands work beside it."
+        ) from None
+    return file
+
+
+async def prepare_base(service: Service, progress: Callable[[str], None]) -> None:
+    """Bring the base to this version and make sure that it is sealed with our key.
+
+    A silent base is no reason not to serve. Raises CannotServe.
+    """
+    try:
+        await service.database.migrate(progress)
+        known = await service.database.write(setups.keep_fingerprint, service.seal.fingerprint)
+    except BaseSilent as error:
+        log.warning("base_silent_at_start", error=str(error)[:300])
+        return
+    if known != service.seal.fingerprint:
+        raise CannotServe(
+            "CALLROUTER_SECRET_KEY is not the key that this base was made with: secrets in it "
+            "could not be opened. Use the same key on every node."
+        )
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    server: Server, host: str, port: int, *, progress: Callable[[str], None] = lambda _line: None
+) -> AsyncIterator[int]:
+    """Serve while the block runs; gives the port that was bound (asked for 0: any free one)."""
+    await prepare_base(server.service, progress)
+    await server.intake.start()
+    runner = web.AppRunner(server.app, shutdown_timeout=DRAIN_S, **SERVER_OPTIONS)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise CannotServe(f"Cannot listen on {host}:{port}: {error.strerror}") from None
+        yield runner.addresses[0][1]
+    finally:
+        server.relay.close()
+        await runner.cleanup()
+        await server.intake.stop()
+        await server.service.database.close()
+
+
+async def until_told_to_stop() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+async def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
+    """`callrouter serve`: until told to stop. Raises CannotServe, BadSettings."""
+    settings = replace(settings, public_url=settings.public_url or f"http://{host}:{port}")
+    if not settings.public_url:
+        raise BadSettings("CALLROUTER_PUBLIC_URL")
+    with hold_locks(settings):
+        server = create_app(settings)
+        async with serving(server, host, port, progress=say) as bound:
+            log.info("serving", host=host, port=bound, public_url=settings.public_url)
+            say(f"callrouter answers at {settings.public_url} (webhooks, API, pages). Ctrl+C stops.")
+            await until_told_to_stop()
+            say("Stopping: what was taken is being committed ...")

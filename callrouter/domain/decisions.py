@@ -1,0 +1,109 @@
+"""What a PBX is told to do with a call: a closed union, so mypy lists whoever cannot say one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+LAST_LEG = "last"
+"""The leg of the last resort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """What a provider could do with an answer to this hook. None: no limit."""
+
+    targets: int | None = None  # phones rung at once in a step
+    steps: int | None = None  # steps in one answer
+    parallel: bool = True  # more than one phone at once
+    outside_numbers: bool = True
+    ask_again: bool = True  # comes back with `next`
+    wait: bool = False
+    message: bool = True
+    record: bool = True
+    then: bool = True  # dials a last resort that we name
+
+
+EVERYTHING = Can(wait=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One phone to ring. `dial` is bare, as contract "What may be dialled" has it."""
+
+    leg: str
+    dial: str
+    manager: str | None = None
+    confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """Phones rung together for `ring_s` seconds.
+
+    `mode` one: exactly one manager, a target for each of his phones. `rung`: index of the ladder's
+    step it came from; `turn`: which of that step's `count` attempts, from 0.
+    """
+
+    ring_s: int
+    mode: Literal["one", "all"]
+    targets: tuple[Target, ...]
+    rung: int = 0
+    turn: int = 0
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(t.manager for t in self.targets if t.manager))
+
+
+@dataclass(frozen=True, slots=True)
+class LastResort:
+    dial: str
+    leg: str = LAST_LEG
+    ring_s: int = 60
+    kind: Literal["person", "voicemail"] = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    call: str
+    steps: tuple[PlanStep, ...]
+    then: LastResort
+    ask_again: bool = False
+    record: bool = False
+    caller_name: str = ""
+    card_url: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    call: str
+    wait_s: int
+    then: LastResort
+    media: Literal["ringback", "music"] = "music"
+    position: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    call: str
+    then: LastResort
+    text: str = ""
+    play: str = ""
+    record: bool = False
+    max_s: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    call: str
+    reason: Literal["blocked", "loop"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoOpinion:
+    """We know nothing yet: the PBX does what it does by itself."""
+
+
+Decision = Connect | Wait | Message | Reject | NoOpinion

@@ -1,0 +1,217 @@
+"""Ladders: who of a step's people is rung. Each strategy's meaning stands in its docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from callrouter.domain.hours import parse_hours
+from callrouter.domain.managers import NOTHING_KNOWN, Hold, ManagerFacts
+
+if TYPE_CHECKING:
+    from callrouter.domain.setup import Line, Manager, Setup, Step, Strategy
+    from callrouter.domain.why import Passed
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One manager as a step sees him: rung or passed over, and the figures it compares."""
+
+    manager: Manager
+    facts: ManagerFacts
+    load: float
+    passed: Passed | None = None
+    soft: bool = False
+    hold: Hold | None = None
+    until: datetime | None = None
+
+    @property
+    def free(self) -> bool:
+        return self.passed is None
+
+    @property
+    def busy(self) -> bool:
+        """Held by a call now: `busy = "ring"` may ring him all the same."""
+        return self.passed in ("talking", "ringing", "wrap_up")
+
+    @property
+    def full(self) -> bool:
+        return self.load >= 1
+
+    @property
+    def idle_since(self) -> datetime:
+        return self.facts.last_busy or NEVER
+
+
+def among(step: Step, setup: Setup, line: Line, responsible: str | None) -> Sequence[Manager]:
+    """The people a step speaks of, in the order of setup or of its `managers`."""
+    if step.ring == "responsible":
+        return _named(setup, (responsible,) if responsible else ())
+    if step.ring == "manager":
+        return _named(setup, step.managers[:1])
+    people: Iterable[Manager] = _named(setup, step.managers) if step.managers else setup.manager
+    if step.team:
+        if not step.managers:
+            people = setup.members.get(step.team, ())
+        else:
+            people = [one for one in people if one.team == step.team]
+    if step.office:
+        office = line.office if step.office == "line" else step.office
+        people = [one for one in people if one.office == office]
+    return tuple(people)
+
+
+def _named(setup: Setup, keys: Iterable[str]) -> tuple[Manager, ...]:
+    return tuple(setup.managers[key] for key in keys if key in setup.managers)
+
+
+def stand(
+    manager: Manager,
+    facts: ManagerFacts,
+    *,
+    start: datetime,
+    now: datetime,
+) -> Standing:
+    """Say whether calls hold a manager at the start of a step.
+
+    Held is who talks, is in wrap-up, or has a window that has begun and is not over by then. A
+    window that has not begun, or that he shares with others, holds softly.
+    """
+    load = facts.parts(now).of(manager.capacity)
+    soft: Hold | None = None
+    for hold in facts.holds:
+        if not hold.overlaps(start):
+            continue
+        if hold.is_soft(now):
+            soft = hold
+            continue
+        passed: Passed = "ringing" if hold.kind == "ring" else "wrap_up"
+        if hold.kind == "talk":
+            passed = "talking"
+        return Standing(manager, facts, load, passed, hold=hold, until=hold.until)
+    return Standing(manager, facts, load, soft=soft is not None, hold=soft)
+
+
+class AtWork:
+    """Who is at work at one moment; each shift of each office is looked at once.
+
+    Without a word from anybody a manager on shift is available; without a shift he always is.
+    """
+
+    def __init__(self, setup: Setup, now: datetime) -> None:
+        self._setup = setup
+        self._now = now
+        self._open: dict[tuple[str | None, str], bool] = {}
+
+    def absence(self, manager: Manager) -> tuple[Passed, datetime | None] | None:
+        """Why he is not at work, and until when where that is known; None when he is."""
+        if not manager.active:
+            return "inactive", None
+        for absence in self._setup.absences.get(manager.key, ()):
+            local = self._setup.calendar_of(manager.office).local(self._now)
+            if absence.from_ <= local.date() <= absence.to:
+                back = datetime.combine(absence.to + timedelta(days=1), time(), local.tzinfo)
+                return "absent", back
+        if manager.shift and not self._on_shift(manager.office, manager.shift):
+            return "off_shift", None
+        return None
+
+    def _on_shift(self, office: str | None, shift: str) -> bool:
+        if (known := self._open.get((office, shift))) is None:
+            calendar = self._setup.calendar_of(office)
+            known = parse_hours(shift).open_at(self._now, calendar)
+            self._open[office, shift] = known
+        return known
+
+
+# The strategies. Each takes those who may be rung (all free, or all busy), the whole group and the
+# tie, and gives the first in the order of ringing; who is softly held comes after who is free.
+
+Order = Callable[[Sequence[Standing], Sequence[Standing], float], list[Standing]]
+
+
+def by_load(people: Sequence[Standing], _group: Sequence[Standing], tie: float) -> list[Standing]:
+    """least_loaded: the lowest load first; who is full (load of 1 and more) after all who are not.
+
+    Within `tie` of the lowest all are equal: the one whose last offer or talk is longest ago
+    comes first, then by key.
+    """
+
+    def ranked(group: Sequence[Standing]) -> list[Standing]:
+        if not group:
+            return []
+        lowest = min(one.load for one in group)
+        near = [one for one in group if one.load <= lowest + tie + 1e-9]
+        rest = [one for one in group if one.load > lowest + tie + 1e-9]
+        return sorted(near, key=_idle) + sorted(rest, key=lambda one: (one.load, *_idle(one)))
+
+    return [
+        one
+        for soft in (False, True)
+        for full in (False, True)
+        for one in ranked([s for s in people if s.soft is soft and s.full is full])
+    ]
+
+
+def by_idleness(
+    people: Sequence[Standing], _group: Sequence[Standing], _tie: float
+) -> list[Standing]:
+    """longest_idle: whose last offer or talk is longest ago (never: first of all), then key."""
+    return sorted(people, key=lambda one: (one.soft, *_idle(one)))
+
+
+def in_turn(people: Sequence[Standing], group: Sequence[Standing], _tie: float) -> list[Standing]:
+    """round_robin: in a circle by key, beginning after the one of the group who was offered last.
+
+    Who is passed over loses his turn; nobody offered yet: the circle begins at its first key.
+    """
+    circle = sorted(people, key=lambda one: one.manager.key)
+    offered = [one for one in group if one.facts.last_offer]
+    if offered:
+        last = max(offered, key=lambda one: (one.facts.last_offer or NEVER, one.manager.key))
+        turn = [one for one in circle if one.manager.key > last.manager.key]
+        circle = turn + [one for one in circle if one.manager.key <= last.manager.key]
+    return sorted(circle, key=lambda one: one.soft)
+
+
+def by_calls(people: Sequence[Standing], _group: Sequence[Standing], _tie: float) -> list[Standing]:
+    """fewest_calls: the fewest talks today (his office's day), then the longest idle, then key."""
+    return sorted(people, key=lambda one: (one.soft, one.facts.calls_today, *_idle(one)))
+
+
+def as_listed(
+    people: Sequence[Standing], _group: Sequence[Standing], _tie: float
+) -> list[Standing]:
+    """in_order, manager, responsible: as the step or setup lists them, softly held ones last."""
+    return sorted(people, key=lambda one: one.soft)
+
+
+ORDERS: Mapping[Strategy, Order] = {
+    "responsible": as_listed,
+    "manager": as_listed,
+    "in_order": as_listed,
+    "least_loaded": by_load,
+    "all": by_load,  # which phones, where `count` or the provider allows only so many
+    "longest_idle": by_idleness,
+    "round_robin": in_turn,
+    "fewest_calls": by_calls,
+}
+
+
+def _idle(one: Standing) -> tuple[datetime, str]:
+    return (one.idle_since, one.manager.key)
+
+
+def standings(
+    people: Iterable[Manager],
+    facts: Mapping[str, ManagerFacts],
+    *,
+    start: datetime,
+    now: datetime,
+) -> list[Standing]:
+    """Every one of these people as calls hold him at the start of a step."""
+    return [stand(one, facts.get(one.key, NOTHING_KNOWN), start=start, now=now) for one in people]

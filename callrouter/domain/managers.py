@@ -1,0 +1,96 @@
+"""What is known of each manager at a moment: what holds him, how loaded he is, since when idle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from callrouter.domain.load import NO_LOAD, LoadParts
+
+HoldKind = Literal["talk", "ring", "wrap_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a manager is busy: always one leg, always with an end known beforehand.
+
+    A `ring` hold is the window of its own step, half-open, `until` with the account's slack.
+    `shared`: the window of an `all` step, which holds softly.
+    """
+
+    call: str
+    leg: str
+    kind: HoldKind
+    since: datetime
+    until: datetime
+    shared: bool = False
+    stranger: bool = False
+
+    def is_soft(self, now: datetime) -> bool:
+        """True when others may still be rung through it: not begun, or one of many rung at once."""
+        return self.kind == "ring" and (self.shared or self.since > now)
+
+    def overlaps(self, start: datetime) -> bool:
+        """True when it is not over by the start of a step."""
+        return self.until > start
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerFacts:
+    holds: tuple[Hold, ...] = ()
+    load: LoadParts = NO_LOAD
+    last_offer: datetime | None = None
+    last_talk: datetime | None = None
+    calls_today: int = 0
+
+    @property
+    def last_busy(self) -> datetime | None:
+        """When he was last offered a call or talked; None: never."""
+        moments = [moment for moment in (self.last_offer, self.last_talk) if moment]
+        return max(moments) if moments else None
+
+    def parts(self, now: datetime) -> LoadParts:
+        """His load with the strangers whose leg rings him at this moment."""
+        ringing = {
+            hold.call
+            for hold in self.holds
+            if hold.stranger and hold.kind == "ring" and hold.since <= now < hold.until
+        }
+        return replace(self.load, ringing=len(ringing)) if ringing else self.load
+
+
+NOTHING_KNOWN = ManagerFacts()
+
+Managers = Mapping[str, ManagerFacts]
+
+
+class Board:
+    """The facts of many managers, kept true while calls are decided one after another."""
+
+    def __init__(self, facts: Mapping[str, ManagerFacts] | None = None) -> None:
+        self.facts: dict[str, ManagerFacts] = dict(facts or {})
+        self._held: dict[str, set[str]] = {}
+        for manager, known in self.facts.items():
+            for hold in known.holds:
+                self._held.setdefault(hold.call, set()).add(manager)
+
+    def place(self, call: str, holds: Iterable[tuple[str, Hold]], now: datetime) -> None:
+        """Replace what a call holds; a window that has begun is an offer."""
+        self.release((call,))
+        for manager, hold in holds:
+            facts = self.facts.get(manager, NOTHING_KNOWN)
+            offered = facts.last_offer
+            if hold.kind == "ring" and hold.since <= now:
+                offered = max(offered or hold.since, hold.since)
+            self.facts[manager] = replace(facts, holds=(*facts.holds, hold), last_offer=offered)
+            self._held.setdefault(call, set()).add(manager)
+
+    def release(self, calls: Iterable[str]) -> None:
+        """Take off everything that these calls hold."""
+        for call in calls:
+            for manager in self._held.pop(call, ()):
+                facts = self.facts[manager]
+                left = tuple(hold for hold in facts.holds if hold.call != call)
+                self.facts[manager] = replace(facts, holds=left)

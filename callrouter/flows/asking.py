@@ -1,0 +1,176 @@
+"""Decides for one call that asks, guarded: a bug costs one call its plan, never the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from callrouter.domain.calls import Told
+from callrouter.domain.decisions import Connect, NoOpinion
+from callrouter.domain.routing import (
+    Arrival,
+    Decided,
+    Facts,
+    decide,
+    last_resort_only,
+    people_to_look_at,
+)
+from callrouter.domain.targets import phones_of
+from callrouter.domain.why import Times
+from webhooks.provider import Answer
+
+if TYPE_CHECKING:
+    from callrouter.domain.managers import Board
+    from callrouter.domain.setup import Setup
+    from callrouter.domain.why import Passed, Why
+    from callrouter.flows.work import Desk, Entry, Work
+
+LADDER_OVER = 1_000_000
+"""A place on the ladder behind its last step."""
+
+NO_OPINION = Answer(b'{"decision": "none"}')
+"""What is left to say when even rendering failed: the PBX does what it does by itself."""
+
+_PASSED: Mapping[str, Passed] = {
+    "rejected": "rejected",
+    "dnd": "rejected",
+    "busy": "phone_busy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One asking of a call: its place among the call's plans, and the Setup it goes on with."""
+
+    work: Work
+    entry: Entry
+    run: int
+    attempt: int
+    key: str
+    setup: Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What it was told. `bug`: what went wrong by our own fault."""
+
+    told: Told
+    why: Why
+    answer: Answer
+    bug: str | None = None
+
+
+def arrival(asking: Asking) -> Arrival:
+    """The call as routing sees it."""
+    work = asking.work
+    line, line_known = asking.setup.find_line(work.line.number, work.account)
+    rung, turn = _position(asking)
+    return Arrival(
+        call=work.id,
+        account=work.account,
+        caller=work.caller,
+        line=line if line_known else work.line,
+        line_known=work.line_known,
+        diverted_from=work.diverted_from,
+        attempt=asking.attempt,
+        rung=rung,
+        turn=turn,
+        legs=_legs_so_far(work),
+        tried=_tried(asking) if asking.attempt else {},
+    )
+
+
+def look_at(asking: Asking, *, now: datetime) -> set[str]:
+    """Whose facts the decision will want; nobody's when it is about to fail anyway."""
+    try:
+        facts = Facts(
+            asking.setup, {}, asking.work.facts, known=asking.work.known, card=asking.work.card
+        )
+        return people_to_look_at(arrival(asking), facts, now=now)
+    except Exception:  # noqa: BLE001  the same bug will be met, told and counted by `ask`
+        return set()
+
+
+def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, times: Times) -> Asked:
+    """Decide and render. What a bug of ours does to this call stays with this call."""
+    work, entry, bug = asking.work, asking.entry, None
+    line = work.line
+    plain = Arrival(work.id, work.account, work.caller, line, attempt=asking.attempt)
+    try:
+        facts = Facts(
+            setup=asking.setup,
+            managers=board.facts,
+            caller=work.facts,
+            known=work.known,
+            card=work.card,
+            new_card=work.new_card,
+            card_url=desk.card_url(work.id, now),
+        )
+        decided = decide(arrival(asking), facts, entry.can, now=now)
+    except Exception as error:  # noqa: BLE001  see the module's first line
+        bug = f"decide: {type(error).__name__}: {error}"
+        decided = last_resort_only(plain, asking.setup, now=now)
+    try:
+        answer = entry.render(decided.decision)
+    except Exception as error:  # noqa: BLE001
+        bug = f"answer: {type(error).__name__}: {error}"
+        decided = last_resort_only(plain, asking.setup, now=now)
+        decided, answer = _render_plainly(entry, decided)
+    why = replace(decided.why, times=times)
+    told = Told(
+        asking.key,
+        asking.run,
+        asking.attempt,
+        entry.event.received,
+        decided.decision,
+        asking.setup.version,
+    )
+    return Asked(told, why, answer, bug)
+
+
+def _render_plainly(entry: Entry, decided: Decided) -> tuple[Decided, Answer]:
+    try:
+        return decided, entry.render(decided.decision)
+    except Exception:  # noqa: BLE001  a ringing call always gets an answer
+        return replace(decided, decision=NoOpinion()), NO_OPINION
+
+
+def _position(asking: Asking) -> tuple[int, int]:
+    """Where the ladder goes on: behind the last step that this run was told."""
+    told = [one for one in asking.work.told if one.run == asking.run]
+    if not told:
+        return 0, 0
+    for one in reversed(told):
+        if isinstance(one.decision, Connect) and one.decision.steps:
+            last = one.decision.steps[-1]
+            more = one is told[-1] or one.decision.ask_again
+            return (last.rung, last.turn + 1) if more else (LADDER_OVER, 0)
+    return LADDER_OVER, 0
+
+
+def _legs_so_far(work: Work) -> int:
+    """How many legs the call was given, so that no two are called the same."""
+    return sum(
+        len(step.targets)
+        for told in work.told
+        if isinstance(told.decision, Connect)
+        for step in told.decision.steps
+    )
+
+
+def _tried(asking: Asking) -> dict[str, Passed]:
+    """Whom this run rang already, by our windows, by the legs' ends and by what `next` says."""
+    work, event = asking.work, asking.entry.event
+    tried: dict[str, Passed] = {}
+    for leg in work.state.legs if work.state else ():
+        begun = leg.ring_from is not None and leg.ring_from < event.received
+        if leg.manager and leg.run == asking.run and begun and leg.answered_at is None:
+            tried[leg.manager] = _PASSED.get(leg.reason or "", "no_answer")
+    whose = phones_of(asking.setup, work.account)
+    legs = work.state.legs if work.state else ()
+    for one in event.tried:
+        if manager := whose(one.target, event.moment, legs).manager:
+            tried[manager] = _PASSED.get(one.reason, "no_answer")
+    return tried

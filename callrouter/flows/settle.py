@@ -1,0 +1,237 @@
+"""Writes calls as their events leave them, and does once what their states ask to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from callrouter.domain.calls import Leg
+from callrouter.domain.ladders import NEVER
+from callrouter.flows.callers import identify
+from callrouter.flows.work import Work
+from storage import calls, cards, contacts, counters, journal, notices
+from storage.cards import CardState
+from storage.notices import Happening
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from callrouter.domain.setup import Setup
+    from storage.calls import Talk
+    from storage.counters import Pulse
+
+LONGEST = timedelta(days=2)
+"""Resets and talks further back than this cannot touch a call that is still open."""
+
+
+def load_works(conn: Connection, ids: Iterable[str], setup: Setup) -> dict[str, Work]:
+    """Calls of the base with their events and what they were told, ready to be folded."""
+    stored = calls.by_ids(conn, ids)
+    events = journal.events_of(conn, stored)
+    told = calls.told_of(conn, stored)
+    return {
+        id_: Work(
+            id=id_,
+            account=one.account,
+            ref=one.ref,
+            generation=one.generation,
+            setup=setup,
+            stored=one,
+            events=events[id_],
+            told=told[id_],
+            contact=one.contact,
+            stranger=one.stranger,
+        )
+        for id_, one in stored.items()
+    }
+
+
+def fold_all(conn: Connection, works: dict[str, Work], setup: Setup, *, now: datetime) -> None:
+    """Fold calls; others whose phone has answered one of these join them, as theirs are over."""
+    accounts = {work.account for work in works.values()}
+    resets = journal.resets_of(conn, accounts, now - LONGEST)
+    for work in works.values():
+        work.resets = tuple(resets.get(work.account, ()))
+        work.fold(now)
+    talks = _talks(works.values())
+    if not talks:
+        return
+    since = min(talk.answered_at for talk in talks) - LONGEST
+    phones = {(talk.account, talk.dial) for talk in talks if talk.dial}
+    others = [t for t in calls.talks_on(conn, phones, since) if t.call not in works]
+    joined = load_works(conn, _ousted(talks, others), setup)
+    for work in joined.values():
+        work.resets = tuple(resets.get(work.account, ()))
+    works |= joined
+    for work in works.values():
+        work.superseded = _superseded(work, [*talks, *others])
+        if work.superseded or work.id in joined:
+            work.fold(now)
+
+
+def _talks(works: Iterable[Work]) -> list[Talk]:
+    return [
+        calls.Talk(work.id, leg.ref, work.account, leg.dial, leg.answered_at)
+        for work in works
+        if work.state
+        for leg in work.state.legs
+        if leg.answered_at and leg.dial
+    ]
+
+
+def _ousted(new: Sequence[Talk], others: Sequence[Talk]) -> set[str]:
+    """The calls whose talk on a phone ended because that phone answered another."""
+    return {
+        old.call
+        for old in others
+        for talk in new
+        if (old.account, old.dial) == (talk.account, talk.dial)
+        and old.answered_at < talk.answered_at
+    }
+
+
+def _superseded(work: Work, talks: Sequence[Talk]) -> dict[str, datetime]:
+    found: dict[str, datetime] = {}
+    for leg in work.state.legs if work.state else ():
+        later = [
+            talk.answered_at
+            for talk in talks
+            if talk.call != work.id
+            and (talk.account, talk.dial) == (work.account, leg.dial)
+            and leg.answered_at
+            and talk.answered_at > leg.answered_at
+        ]
+        if later:
+            found[leg.ref] = min(later)
+    return found
+
+
+def write(conn: Connection, works: Sequence[Work], *, now: datetime) -> None:
+    """Write folded and identified calls, and act on what their states ask for, once."""
+    if not works:
+        return
+    pairs = [(work.as_stored(), work.state or work.fold(now)) for work in works]
+    new = frozenset(work.id for work in works if work.new)
+    calls.save(conn, pairs, new=new, now=now)
+    counters.beat(conn, _beats(works, now))
+    happened = _talked(conn, works, now=now) + _milestones(conn, works, now=now)
+    notices.record(conn, happened, now=now)
+    notices.tell(conn, [work.id for work in works], now=now)
+
+
+def settle(conn: Connection, ids: Sequence[str], setup: Setup, *, now: datetime) -> list[Work]:
+    """Bring calls to what their events and the clock make of them; gives all that it wrote."""
+    works = load_works(conn, ids, setup)
+    fold_all(conn, works, setup, now=now)
+    found = list(works.values())
+    happened = identify(conn, found, now=now)
+    notices.record(conn, happened, now=now)
+    write(conn, found, now=now)
+    return found
+
+
+def _beats(works: Sequence[Work], now: datetime) -> dict[str, Pulse]:
+    """The latest offer and talk of every manager in these calls."""
+    beats: dict[str, Pulse] = {}
+    for work in works:
+        for leg in work.state.legs if work.state else ():
+            if leg.manager is None:
+                continue
+            offer, talk = beats.get(leg.manager, (None, None))
+            if leg.ring_from and leg.ring_from <= now:
+                offer = max(offer or leg.ring_from, leg.ring_from)
+            ended = leg.ended_at or leg.answered_at
+            if leg.talked and ended:
+                talk = max(talk or ended, ended)
+            if offer or talk:
+                beats[leg.manager] = (offer, talk)
+    return beats
+
+
+def _talked(conn: Connection, works: Sequence[Work], *, now: datetime) -> list[Happening]:
+    """What a talk does: the contact's last talker, the card's last touch, its first owner."""
+    talked = [work for work in works if work.state and work.state.answered_at]
+    last: dict[str, tuple[str, datetime]] = {}
+    for work in talked:
+        for leg in _talks_with_managers(work):
+            moment = leg.ended_at or leg.answered_at or now
+            old = last.get(work.contact or "")
+            if work.contact and leg.manager and (old is None or moment > old[1]):
+                last[work.contact] = (leg.manager, moment)
+    contacts.note_talk(conn, last, now=now)
+
+    before = cards.states(conn, [work.card.id for work in talked if work.card])
+    after = dict(before)
+    happened: list[Happening] = []
+    for work in sorted(talked, key=lambda one: (one.state and one.state.answered_at) or now):
+        if work.card and (card := after.get(work.card.id)):
+            touched = _touch(card, work)
+            owned = _own(conn, touched, work, now=now)
+            if owned.manager != card.manager:
+                kind = "card_owned" if owned.manager else "card_disowned"
+                data = {"manager": owned.manager or card.manager}
+                happened.append(Happening(kind, now, work.id, work.id, card.id, data=data))
+            after[card.id] = owned
+    changes = [(before[id_], card) for id_, card in after.items() if card != before[id_]]
+    cards.change(conn, changes, now=now)
+    return happened
+
+
+def _talks_with_managers(work: Work) -> list[Leg]:
+    return [leg for leg in (work.state.legs if work.state else ()) if leg.talked and leg.manager]
+
+
+def _answered(work: Work) -> datetime:
+    return (work.state.answered_at if work.state else None) or NEVER
+
+
+def _touch(card: CardState, work: Work) -> CardState:
+    moments = [leg.answered_at for leg in _talks_with_managers(work) if leg.answered_at]
+    latest = max(moments, default=None)
+    if latest and (card.last_contact is None or latest > card.last_contact):
+        return replace(card, last_contact=latest)
+    return card
+
+
+def _own(conn: Connection, card: CardState, work: Work, *, now: datetime) -> CardState:
+    """The first talker keeps a card that is nobody's; a talk that was too short gives it back.
+
+    A call decides anew only when it has learned of another event, and never over what a person or
+    another call decided.
+    """
+    managers = work.setup.managers
+    owner = work.state.owner if work.state else None
+    if owner and not (owner in managers and managers[owner].owns_cards):
+        owner = None
+    if owner == card.manager or card.manager_by not in (None, work.id):
+        return card
+    act = f"own:{owner or '-'}@{len(work.events)}"
+    if not cards.claim_acts(conn, [(work.id, act)], now=now):
+        return card
+    at = work.state.answered_at if work.state else now
+    return replace(card, manager=owner, manager_by=work.id if owner else None, manager_at=at)
+
+
+def _milestones(conn: Connection, works: Sequence[Work], *, now: datetime) -> list[Happening]:
+    """A call's beginning, first answer and end, each told once in the business events."""
+    reached: dict[tuple[str, str], Happening] = {}
+    for work in works:
+        state = work.state
+        if state is None:
+            continue
+        old = work.stored
+
+        def note(kind: str, at: datetime, call: Work = work) -> None:
+            card = call.card.id if call.card else None
+            reached[call.id, kind] = Happening(kind, at, call.id, call.id, card, call.contact)
+
+        if old is None:
+            note("call_began", state.started_at)
+        if state.answered_at and not (old and old.answered_at):
+            note("call_answered", state.answered_at)
+        if state.over and state.ended_at and not (old and old.over_at):
+            note("call_ended", state.ended_at)
+    done = cards.claim_acts(conn, list(reached), now=now)
+    return [happening for key, happening in reached.items() if key in done]

@@ -1,0 +1,23 @@
+"""Ends by their known ends whatever no event has ended: windows, talks, calls."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from callrouter.flows.settle import settle
+from callrouter.flows.work import Desk, Work
+from storage import calls
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+AT_ONCE = 200
+"""Calls in one transaction: a write has 50 ms."""
+
+
+def sweep(conn: Connection, desk: Desk, *, now: datetime) -> list[Work]:
+    """Settle the calls of which something is over by now; fewer than `AT_ONCE` were all."""
+    setup = desk.setups.refresh(conn)
+    due = calls.due(conn, now, AT_ONCE)
+    return settle(conn, due, setup, now=now) if due else []

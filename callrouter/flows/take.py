@@ -1,0 +1,386 @@
+"""Takes a batch of events into the base: the whole of a call's way, in one transaction.
+
+Remember, free who is freed, gather facts, decide for who rings, write. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from callrouter.domain.calls import Leg, Told, holds_of
+from callrouter.domain.events import OF_A_CALL, CallEvent
+from callrouter.domain.why import Times, Why
+from callrouter.flows.asking import Asking, ask, look_at
+from callrouter.flows.callers import identify
+from callrouter.flows.gather import board_of
+from callrouter.flows.settle import fold_all, load_works, write
+from callrouter.flows.work import Already, Batch, Desk, Entry, Taken, Work
+from storage import calls, journal, notices
+from storage.journal import Raw
+from webhooks.provider import Answer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from callrouter.domain.managers import Board
+    from callrouter.domain.setup import Setup
+    from storage.calls import StoredCall
+    from storage.journal import EventKey, Stored
+
+SAME_ID_FOR = timedelta(hours=24)
+"""A PBX's call id met so long after its call's end is a new call."""
+
+RETRY_WITHIN = timedelta(seconds=2)
+"""A `next` without `attempt` so soon after the last one is the same asking again."""
+
+
+def take(conn: Connection, entries: Sequence[Entry], desk: Desk, *, now: datetime) -> Batch:
+    """Take events in the order of their arrival; each gets its answer.
+
+    The same event again, whenever and in whatever batch, gets the stored bytes and does nothing.
+    """
+    return _Taking(conn, desk, now, [_Item(entry, entry.event) for entry in entries]).run()
+
+
+@dataclass
+class _Item:
+    """An entry on its way. `event` carries the final key once that is known."""
+
+    entry: Entry
+    event: CallEvent
+    work: Work | None = None
+    taken: Taken | None = None
+    same_as: _Item | None = None
+
+    @property
+    def key(self) -> EventKey:
+        return (self.event.account, self.event.key)
+
+    @property
+    def settled(self) -> bool:
+        return self.taken is not None or self.same_as is not None
+
+
+@dataclass
+class _Taking:
+    conn: Connection
+    desk: Desk
+    now: datetime
+    items: list[_Item]
+    setup: Setup = field(init=False)
+    works: dict[str, Work] = field(default_factory=dict)
+    stored: dict[EventKey, Stored] = field(default_factory=dict)
+    first: dict[EventKey, _Item] = field(default_factory=dict)
+    told: dict[tuple[str, int, int], tuple[str, Told, Why]] = field(default_factory=dict)
+    corrected: dict[EventKey, tuple[bytes, str]] = field(default_factory=dict)
+    bugs: list[str] = field(default_factory=list)
+
+    def run(self) -> Batch:
+        began = perf_counter()
+        self.setup = self.desk.setups.refresh(self.conn)
+        self._find_works()
+        self._remember()
+        self.works = {id_: work for id_, work in self.works.items() if work.events}
+        fold_all(self.conn, self.works, self.setup, now=self.now)
+        happened = identify(self.conn, list(self.works.values()), now=self.now)
+        asking = [one for one in self.items if one.event.asks and one.work and not one.settled]
+        board = self._gather(asking)
+        facts_ms = (perf_counter() - began) * 1000
+        for item in asking:
+            self._answer(item, board, facts_ms)
+        notices.record(self.conn, happened, now=self.now)
+        write(self.conn, list(self.works.values()), now=self.now)
+        self._store()
+        return Batch(
+            taken=[self._taken(item) for item in self.items],
+            board=board,
+            callers={
+                work.caller.number: work.facts
+                for work in self.works.values()
+                if work.caller.number and work.facts.contact
+            },
+            setup=self.setup,
+            now=self.now,
+            works=tuple(self.works.values()),
+            bugs=tuple(self.bugs),
+        )
+
+    # Which calls these are, and what the journal has of them
+
+    def _find_works(self) -> None:
+        refs = {
+            (item.event.account, item.event.call_ref)
+            for item in self.items
+            if item.event.kind in OF_A_CALL and item.event.call_ref
+        }
+        known = calls.find(self.conn, refs)
+        self.works = load_works(self.conn, {one.id for one in known.values()}, self.setup)
+        fresh: dict[tuple[str, str], Work] = {}
+        for item in self.items:
+            event = item.event
+            if event.kind not in OF_A_CALL or not event.call_ref:
+                item.event = _with_minute(event)
+                continue
+            ref = (event.account, event.call_ref)
+            old = known.get(ref)
+            if old and not _begins_anew(event, old):
+                item.work = self.works[old.id]
+            else:
+                if ref not in fresh:
+                    generation = old.generation + 1 if old else 0
+                    fresh[ref] = Work(item.entry.call_id, *ref, generation, self.setup)
+                item.work = self.works[fresh[ref].id] = fresh[ref]
+            if item.work.generation and not event.own_key:
+                item.event = replace(event, key=f"{event.key}~g{item.work.generation}")
+        self.stored = journal.find(self.conn, [item.key for item in self.items])
+
+    def _remember(self) -> None:
+        """Add to the calls whatever is new of them. A `ringing` of a call with a plan waits."""
+        for item in self.items:
+            ringing = item.event.kind == "ringing" and item.event.asks
+            told = item.work.told if item.work else []
+            if ringing and told and not item.event.own_key:
+                continue  # whether it is a repeat depends on whether its plan has run out
+            if (item.entry.already and item.event.asks and item.key in self.stored) or (
+                self._is_repeat(item)
+            ):
+                continue
+            if item.work is None:
+                self._remember_tidings(item)
+            elif not (ringing and told):
+                item.work.hear(item.event)
+
+    def _remember_tidings(self, item: _Item) -> None:
+        """Store what is of no call: `reset`, `device`, `presence`, an unknown word."""
+        answer = item.entry.accept
+        raw = _with_answer(item.entry.raw, answer)
+        journal.remember(self.conn, [(item.event, None, raw)])
+        item.taken = Taken(answer)
+        if item.event.kind == "reset":
+            begun = calls.open_before(self.conn, item.event.account, item.event.moment)
+            missing = [id_ for id_ in begun if id_ not in self.works]
+            self.works |= load_works(self.conn, missing, self.setup)
+
+    def _is_repeat(self, item: _Item) -> bool:
+        """Settle an item that the journal, or this very batch, has already."""
+        stored = self.stored.get(item.key)
+        if stored is None:
+            if (earlier := self.first.setdefault(item.key, item)) is item:
+                return False
+            item.same_as = earlier
+            return True
+        raw = item.entry.raw
+        if (raw.body, raw.query) != (stored.raw.body, stored.raw.query) and not item.entry.already:
+            reason = "the same event with another body: the first stands"
+            self._set_aside(item, "event_id", reason)
+        answer = Answer(stored.raw.answer, stored.raw.answer_type)
+        item.taken = Taken(answer, stored.call, repeat=True)
+        return True
+
+    def _gather(self, asking: Sequence[_Item]) -> Board:
+        people: set[str] = set()
+        for item in asking:
+            if item.work and not item.entry.already:
+                people |= look_at(_asking(item, item.work, self.setup), now=self.now)
+        for work in self.works.values():
+            people.update(leg.manager for leg in _legs(work) if leg.manager)
+        board = board_of(self.conn, people, self.setup, now=self.now)
+        for work in self.works.values():
+            self._place(work, board)
+        return board
+
+    def _place(self, work: Work, board: Board) -> None:
+        holds = holds_of(work.id, _legs(work), now=self.now, stranger=work.stranger)
+        board.place(work.id, holds, self.now)
+
+    # Those who ask, in the order of their arrival
+
+    def _answer(self, item: _Item, board: Board, facts_ms: float) -> None:
+        work = item.work
+        if work is None:
+            return
+        if item.entry.already:
+            self._put_told(item, work, item.entry.already)
+        elif placed := self._find_place(item, work):
+            times = Times(round(item.entry.waited_ms, 2), round(facts_ms, 2))
+            asked = ask(placed, board, self.desk, now=self.now, times=times)
+            if asked.bug:
+                self.bugs.append(f"{asked.bug} (call {work.id})")
+            self._tell(work, asked.told, asked.why)
+            item.taken = Taken(asked.answer, work.id, asked.told.decision, asked.why)
+        work.fold(self.now)
+        self._place(work, board)
+
+    def _find_place(self, item: _Item, work: Work) -> Asking | None:
+        """Which asking of its call this is. None: it has its answer, as it was answered before."""
+        event, state = item.event, work.state or work.fold(self.now)
+        run = max((one.run for one in work.told), default=0)
+        attempt = 0
+        if event.kind == "next":
+            attempt = event.attempt or self._guess_attempt(event, work, run)
+            same = [one for one in work.told if (one.run, one.attempt) == (run, attempt)]
+            if same:
+                self._tell_again(item, same[0])
+                return None
+        elif same := [one for one in work.told if (one.run, one.attempt) == (run, 0)]:
+            again = same[0] if not state.plan_over else None
+            if state.over and not state.presumed:
+                again = next((t for t in work.told if t.key == _run_key(event, t.run)), None)
+            if again:
+                item.event = replace(event, key=_run_key(event, again.run))
+                self._tell_again(item, again)
+                return None
+            run += 1
+            item.event = replace(event, key=_run_key(event, run))
+            self.stored |= journal.find(self.conn, [item.key])
+            if self._is_repeat(item):
+                return None
+        if item.event not in work.events:
+            work.hear(item.event)
+        placed = _asking(item, work, self.setup)
+        setup = self.setup
+        if attempt and (began := [one for one in work.told if one.run == run]):
+            setup = self.desk.setups.at(self.conn, began[0].setup)
+        return replace(placed, run=run, attempt=attempt, setup=setup)
+
+    def _tell_again(self, item: _Item, told: Told) -> None:
+        """The same asking of the same call: the bytes of the first, under a key of its own."""
+        self.stored |= journal.find(self.conn, [item.key])
+        if self._is_repeat(item) or item.work is None:
+            return
+        answer = self._answer_to(item.event.account, told.key) or item.entry.render(told.decision)
+        if item.event not in item.work.events:
+            item.work.hear(item.event)
+        item.taken = Taken(answer, item.work.id, told.decision)
+
+    def _answer_to(self, account: str, key: str) -> Answer | None:
+        for item in self.items:
+            if item.key == (account, key) and item.taken:
+                return item.taken.answer
+        found = journal.find(self.conn, [(account, key)]).get((account, key))
+        return Answer(found.raw.answer, found.raw.answer_type) if found else None
+
+    def _guess_attempt(self, event: CallEvent, work: Work, run: int) -> int:
+        """Which asking a `next` is that does not say so."""
+        last = max((one for one in work.told if one.run == run), key=_attempt, default=None)
+        if last is None:
+            return 1
+        retry = last.attempt and event.received - last.at < RETRY_WITHIN
+        return last.attempt if retry else last.attempt + 1
+
+    def _put_told(self, item: _Item, work: Work, already: Already) -> None:
+        """Write what was told while the base was silent over what a late commit left."""
+        event = item.event
+        known = next((one for one in work.events if _is_the_same(one, event)), None)
+        run = max((one.run for one in work.told), default=0)
+        if known and known is not event:
+            item.event = known
+            told = next((one for one in work.told if one.key == known.key), None)
+            if self._answer_to(known.account, known.key) == already.answer:
+                item.taken = Taken(already.answer, work.id, repeat=True)
+                return
+            self.corrected[item.key] = (already.answer.body, already.answer.content_type)
+            place = (told.run, told.attempt) if told else None
+        else:
+            attempt = (
+                (event.attempt or self._guess_attempt(event, work, run))
+                if (event.kind == "next")
+                else 0
+            )
+            if not attempt and work.told:
+                run += 1
+            item.event = replace(event, key=_run_key(event, run) if not attempt else event.key)
+            work.events = [one for one in work.events if one is not event] + [item.event]
+            place = (run, attempt)
+        item.taken = Taken(already.answer, work.id, already.decision, already.why)
+        if place and already.decision and already.why:
+            told = Told(item.event.key, *place, event.received, already.decision, already.why.setup)
+            self._tell(work, told, already.why)
+
+    def _tell(self, work: Work, told: Told, why: Why) -> None:
+        place = (told.run, told.attempt)
+        work.told = [one for one in work.told if (one.run, one.attempt) != place] + [told]
+        self.told[work.id, *place] = (work.id, told, why)
+
+    # What is written at the end
+
+    def _store(self) -> None:
+        events = []
+        for item in self.items:
+            if item.same_as or (item.taken and item.taken.repeat) or item.work is None:
+                if item.entry.trouble and not item.same_as and item.work is None:
+                    self._set_aside(item, *item.entry.trouble)
+                continue
+            answer = item.taken.answer if item.taken else item.entry.accept
+            raw = _with_answer(item.entry.raw, answer)
+            events.append((item.event, item.work.id, raw))
+            if item.entry.trouble:
+                self._set_aside(item, *item.entry.trouble)
+        journal.remember(self.conn, events)
+        journal.set_answers(self.conn, self.corrected)
+        calls.keep_told(self.conn, list(self.told.values()))
+
+    def _set_aside(self, item: _Item, field_name: str, reason: str) -> None:
+        journal.set_aside(
+            self.conn,
+            account=item.event.account,
+            received=item.event.received,
+            field=field_name,
+            reason=reason,
+            body=item.entry.raw.body,
+            query=item.entry.raw.query,
+        )
+
+    def _taken(self, item: _Item) -> Taken:
+        if item.same_as:
+            return replace(self._taken(item.same_as), repeat=True)
+        call = item.work.id if item.work else None
+        return item.taken or Taken(item.entry.accept, call)
+
+
+def _begins_anew(event: CallEvent, old: StoredCall) -> bool:
+    """True when a PBX uses a call's id again for another call."""
+    if old.over_at is None or old.ended_at is None:
+        return False
+    end = max(old.ended_at, old.over_at) if event.at is None else old.ended_at
+    return event.moment - end > SAME_ID_FOR
+
+
+def _with_minute(event: CallEvent) -> CallEvent:
+    """A `reset` and its like without id and time: only the minute tells one from the next."""
+    if event.own_key or event.at is not None:
+        return event
+    return replace(event, key=f"{event.key}~t{int(event.received.timestamp()) // 60}")
+
+
+def _run_key(event: CallEvent, run: int) -> str:
+    """A `ringing`'s key: its own, or the derived one with our count of the call's plans."""
+    return event.key if event.own_key or not run else f"{event.key}~r{run}"
+
+
+def _is_the_same(stored: CallEvent, event: CallEvent) -> bool:
+    """True when the base has this very event, maybe under the key of a later plan."""
+    if stored.key == event.key:
+        return True
+    base = stored.key.split("~r")[0]
+    return base == event.key and stored.received == event.received and not event.own_key
+
+
+def _asking(item: _Item, work: Work, setup: Setup) -> Asking:
+    return Asking(work, item.entry, 0, item.event.attempt or 0, item.event.key, setup)
+
+
+def _attempt(told: Told) -> int:
+    return told.attempt
+
+
+def _legs(work: Work) -> tuple[Leg, ...]:
+    return work.state.legs if work.state else ()
+
+
+def _with_answer(raw: Raw, answer: Answer) -> Raw:
+    return replace(raw, answer=answer.body, answer_type=answer.content_type)

@@ -1,0 +1,208 @@
+"""The snapshot: what a decision needs, in memory and in a sealed file, for when the base is silent.
+
+It knows what this node has seen commit, and its own reservations; `why` says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from callrouter.domain.calls import holds_of
+from callrouter.domain.events import OF_A_CALL
+from callrouter.domain.managers import Board, ManagerFacts
+from callrouter.domain.routing import STRANGER, CallerFacts
+from callrouter.domain.setup import Setup
+from callrouter.domain.why import Times
+from callrouter.flows.asking import Asking, ask
+from callrouter.flows.work import Already, Batch, Desk, Entry, Work
+from callrouter.seal import Unsealable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from callrouter.domain.events import CallEvent
+    from callrouter.seal import Seal
+    from webhooks.provider import Answer
+
+CALLERS_KEPT = 200_000
+CALLS_KEPT = 20_000
+CALL_FOR = timedelta(minutes=30)
+"""So long a call that is over is remembered: its late events find it here."""
+
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    setup: Setup
+    board: dict[str, ManagerFacts]
+    saved_at: datetime
+
+
+_HEAD = TypeAdapter(_Head)
+_CALLERS = TypeAdapter(dict[str, CallerFacts])
+
+_Ref = tuple[str, str]
+
+
+class Snapshot:
+    """What this node knows, kept up after each commit. Belongs to the event loop."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._setup: Setup | None = None
+        self._board = Board()
+        self._callers: OrderedDict[str, CallerFacts] = OrderedDict()
+        self._calls: OrderedDict[_Ref, Work] = OrderedDict()
+        self._answers: OrderedDict[_Ref, Answer] = OrderedDict()
+
+    @property
+    def setup(self) -> Setup | None:
+        """None: nothing is known yet, and nothing can be decided."""
+        return self._setup
+
+    def use(self, setup: Setup) -> None:
+        self._setup = setup
+
+    # Kept up while the base answers
+
+    def absorb(self, batch: Batch) -> None:
+        """Take over what a commit left: managers, callers and the calls it touched."""
+        self._setup = batch.setup
+        self.refresh(batch.board)
+        self.learn(batch.callers)
+        for work in batch.works:
+            self._keep(work, batch.now)
+
+    def refresh(self, board: Board) -> None:
+        """Take over managers as the base has them. What holds anybody else is over."""
+        for manager, facts in self._board.facts.items():
+            if facts.holds and manager not in board.facts:
+                self._board.facts[manager] = replace(facts, holds=())
+        self._board = Board(self._board.facts | board.facts)
+
+    def learn(self, callers: dict[str, CallerFacts]) -> None:
+        for number, facts in callers.items():
+            self._callers[number] = facts
+            self._callers.move_to_end(number)
+        while len(self._callers) > CALLERS_KEPT:
+            self._callers.popitem(last=False)
+
+    def _keep(self, work: Work, now: datetime) -> None:
+        ref = (work.account, work.ref)
+        self._calls[ref] = work
+        self._calls.move_to_end(ref)
+        while self._calls:
+            oldest, first = next(iter(self._calls.items()))
+            state = first.state
+            old = state is not None and state.over and now - state.started_at > CALL_FOR
+            if not old and len(self._calls) <= CALLS_KEPT:
+                return
+            del self._calls[oldest]
+
+    # Used while it does not
+
+    def tell(self, entry: Entry, *, now: datetime) -> Already:
+        """Decide from memory, and reserve in it. The same event again gets the same bytes."""
+        event = entry.event
+        again = self._answers.get((event.account, event.key))
+        setup = self._setup
+        if event.kind not in OF_A_CALL or not event.call_ref or setup is None:
+            return Already(None, None, again or entry.accept)
+        work = self._work(event, entry, setup)
+        if event.key not in {one.key for one in work.events}:
+            work.hear(event)
+        work.fold(now)
+        already = Already(None, None, again or entry.accept)
+        if event.asks and again is None:
+            already = self._ask(work, entry, now)
+            self._answers[event.account, event.key] = already.answer
+            while len(self._answers) > CALLS_KEPT:
+                self._answers.popitem(last=False)
+            work.fold(now)
+        holds = holds_of(
+            work.id, work.state.legs if work.state else (), now=now, stranger=not work.known
+        )
+        self._board.place(work.id, holds, now)
+        self._keep(work, now)
+        return already
+
+    def _work(self, event: CallEvent, entry: Entry, setup: Setup) -> Work:
+        ref = (event.account, event.call_ref or "")
+        if (known := self._calls.get(ref)) is not None:
+            known.setup = setup
+            return known
+        work = Work(entry.call_id, *ref, 0, setup)
+        work.hear(event)
+        number = work.caller.number
+        if work.caller.kind == "known" and number and (facts := self._callers.get(number)):
+            pipeline = setup.pipeline_of(work.line).key
+            mine = [card for card in facts.cards if card.open and card.pipeline == pipeline]
+            work.facts, work.known, work.contact = facts, True, facts.contact
+            work.card = max(mine, key=lambda card: card.number, default=None)
+        else:
+            work.facts = STRANGER
+        return work
+
+    def _ask(self, work: Work, entry: Entry, now: datetime) -> Already:
+        event, setup = entry.event, work.setup
+        run = max((told.run for told in work.told), default=0)
+        attempt = 0
+        if event.kind == "next":
+            last = max((t.attempt for t in work.told if t.run == run), default=0)
+            attempt = event.attempt or last + 1
+        elif work.told:
+            run += 1
+        with contextlib.suppress(KeyError):
+            began = [told for told in work.told if told.run == run]
+            setup = self._desk.setups.known(began[0].setup) if attempt and began else setup
+        asking = Asking(work, entry, run, attempt, event.key, setup)
+        times = Times(waited=round(entry.waited_ms, 2))
+        asked = ask(asking, self._board, self._desk, now=now, times=times)
+        work.told.append(asked.told)
+        told_by = asked.why.told_by if asked.bug else "snapshot"
+        return Already(asked.told.decision, replace(asked.why, told_by=told_by), asked.answer)
+
+    # The file
+
+    def save(self, path: Path, seal: Seal, now: datetime) -> None:
+        """Write the sealed file anew: a head, then callers in chunks; renamed into place."""
+        if self._setup is None:
+            return
+        head = _HEAD.dump_json(_Head(self._setup, dict(self._board.facts), now))
+        lines = [head, *(_CALLERS.dump_json(chunk) for chunk in _chunks(dict(self._callers)))]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            for line in lines:
+                file.write(seal.close_bytes(line) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+    def load(self, path: Path, seal: Seal) -> bool:
+        """Read the file of an earlier run. False: there is none that this key opens."""
+        try:
+            head, *chunks = path.read_bytes().splitlines()
+            saved = _HEAD.validate_json(seal.open_bytes(head))
+            for chunk in chunks:
+                self.learn(_CALLERS.validate_json(seal.open_bytes(chunk)))
+        except (OSError, ValueError, Unsealable):
+            return False
+        self._setup, self._board = saved.setup, Board(saved.board)
+        return True
+
+
+def _chunks(callers: dict[str, CallerFacts]) -> Iterable[dict[str, CallerFacts]]:
+    left = iter(callers.items())
+    while chunk := dict(islice(left, CHUNK)):
+        yield chunk

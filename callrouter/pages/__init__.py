@@ -1,0 +1,41 @@
+"""What people see in a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from callrouter.pages.assets import show_asset
+from callrouter.pages.doors import Doors
+from callrouter.pages.entering import Entrance
+from callrouter.pages.live import Events, run_with
+from callrouter.pages.now import CallsNow
+from callrouter.pages.pop import ScreenPop
+from callrouter.pages.relay import Relay
+from callrouter.pages.trying import CallYourself, Dial
+
+if TYPE_CHECKING:
+    from callrouter.service import Service
+
+__all__ = ["Dial", "Relay", "add_pages"]
+
+
+def add_pages(
+    app: web.Application, service: Service, *, dial: Dial | None = None, relay: Relay | None = None
+) -> None:
+    """Add every page. `dial` lets whoever looks at the demo call it himself."""
+    relay = relay or Relay(service)
+    doors = Doors(service)
+    calls = CallsNow(service, doors, can_dial=dial is not None)
+    add = app.router
+    add.add_get("/", doors.guarded(calls.show))
+    add.add_get("/calls/{id}", doors.guarded(calls.show_call))
+    add.add_get("/calls/{id}/why", doors.guarded(calls.show_why))
+    add.add_get("/events", doors.guarded(Events(relay).show), allow_head=False)
+    add.add_get("/enter/{token}", doors.open(Entrance(service, doors).show), allow_head=False)
+    add.add_get("/pop/{token}", doors.open(ScreenPop(service, doors).show))
+    add.add_get("/static/{name}", show_asset)
+    if dial is not None and service.demo:
+        add.add_post("/call-yourself", doors.guarded(CallYourself(service, doors, dial).take))
+    run_with(app, relay)

@@ -1,0 +1,141 @@
+"""`/`: calls now, and one call with its whole why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from callrouter.pages.rendering import milliseconds
+from callrouter.pages.rows import rows_of
+from callrouter.pages.team import Mate, strip_of, team_now
+from callrouter.pages.whole import chapters_of
+from storage import notices
+from storage.listing import CallView, DecisionView, Viewer, calls_now, why_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from callrouter.domain.setup import Account, Setup
+    from callrouter.pages.doors import Doors, Guest
+    from callrouter.service import Service
+
+SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What the page shows, all read at one moment. `last`: the newest notice it knows."""
+
+    calls: tuple[CallView, ...]
+    mates: list[Mate]
+    last: int
+
+
+def read_screen(conn: Connection, setup: Setup, viewer: Viewer, *, now: datetime) -> Screen:
+    return Screen(
+        calls=calls_now(conn, viewer, SHOWN),
+        mates=team_now(conn, setup, now=now),
+        last=notices.newest(conn),
+    )
+
+
+def read_call(
+    conn: Connection, call_id: str, viewer: Viewer
+) -> tuple[CallView, tuple[DecisionView, ...]] | None:
+    found = why_of(conn, viewer, call_id)
+    if found is None:
+        return None
+    call, decisions = found
+    return replace(call, told=decisions[-1] if decisions else None), decisions
+
+
+class CallsNow:
+    """`can_dial`: a fake PBX is there, so that whoever looks can call himself."""
+
+    def __init__(self, service: Service, doors: Doors, *, can_dial: bool) -> None:
+        self._service = service
+        self._doors = doors
+        self._can_dial = can_dial
+
+    async def show(self, request: web.Request, guest: Guest) -> web.StreamResponse:
+        service, now = self._service, self._service.clock()
+        setup = service.setups.current
+        screen = await service.database.read(read_screen, setup, guest.viewer, now=now)
+        rows = rows_of(screen.calls, setup, guest.language, now)
+        return self._doors.page(
+            guest,
+            "now",
+            open_rows=[row for row in rows if row.open],
+            over_rows=[row for row in rows if not row.open],
+            strip=strip_of(screen.mates, guest.language),
+            last=screen.last,
+            now=milliseconds(now),
+            lines=setup.line,
+            can_dial=self._can_dial and service.demo,
+            mine=request.query.get("call", ""),
+            way=None if screen.calls else way_of(setup, self._public_url(request)),
+        )
+
+    async def show_call(self, request: web.Request, guest: Guest) -> web.StreamResponse:
+        """One call's own page: its row and its whole why."""
+        return await self._show(request, guest, "call")
+
+    async def show_why(self, request: web.Request, guest: Guest) -> web.StreamResponse:
+        """The whole why alone, which the page puts into a row that is opened."""
+        return await self._show(request, guest, "_why")
+
+    async def _show(self, request: web.Request, guest: Guest, template: str) -> web.StreamResponse:
+        id_ = request.match_info["id"]
+        found = await self._service.database.read(read_call, id_, guest.viewer)
+        if found is None:
+            return self._doors.message(guest, HTTPStatus.NOT_FOUND)
+        call, decisions = found
+        setup, now = self._service.setups.current, self._service.clock()
+        return self._doors.page(
+            guest,
+            template,
+            row=rows_of([call], setup, guest.language, now)[0],
+            chapters=chapters_of(call, decisions, setup, guest.language),
+            now=milliseconds(now),
+        )
+
+    def _public_url(self, request: web.Request) -> str:
+        return self._service.settings.public_url or f"{request.scheme}://{request.host}"
+
+
+# An empty base shows the way
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is still to do until the first call. `curl` plays one; "" while there is no account."""
+
+    has_setup: bool
+    address: str
+    curl: str
+
+
+def way_of(setup: Setup, public_url: str) -> Way:
+    if not setup.line or not setup.account:
+        return Way(has_setup=False, address="", curl="")
+    account = setup.account[0]
+    line = next((one for one in setup.line if one.account in (None, account.key)), setup.line[0])
+    address = f"{public_url}/webhooks/{account.provider}/{account.key}"
+    curl = " \\\n".join(
+        (
+            f"curl {address}",
+            f'  -H "Authorization: Bearer {_secret(account)}"',
+            f"  -d event=ringing -d call_id=try-1 -d caller=+79430000099 -d called={line.number}",
+        )
+    )
+    return Way(has_setup=True, address=address, curl=curl)
+
+
+def _secret(account: Account) -> str:
+    """Where the secret stands; never the secret itself."""
+    name = account.secrets[0] if account.secrets else ""
+    return f"${name.removeprefix('env:')}" if name.startswith("env:") else "$SECRET"

@@ -1,0 +1,236 @@
+"""The relay of a node: reads new notices once, renders each changed call once, tells every browser.
+
+Notices are rows written with what they tell of, so nothing is lost between two looks, and a browser
+that was away is told what it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from callrouter.pages.rendering import milliseconds, render
+from callrouter.pages.rows import row_of
+from callrouter.pages.team import Mate, strip_of, team_now
+from storage import notices
+from storage.database import BaseSilent
+from storage.listing import CallView, Viewer, calls_by_id
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from callrouter.domain.setup import Language, Setup
+    from callrouter.service import Service
+
+LOOK_S: Final = 1.0  # it looks by itself, whoever forgets to wake it
+PAUSE_S: Final = 0.1  # between two looks, so that a storm is told in batches
+TEAM_S: Final = 10.0  # shifts begin and end without any notice
+LOOKED_AT: Final = 1000  # notices read at once
+BATCH: Final = 50  # calls rendered in one turn; more of them wait for the next
+MISSED_MOST: Final = 200  # a browser that missed more calls loads its page anew
+QUEUE: Final = 100  # messages that a slow reader may leave unread
+
+_READER: Final = Viewer("manager")  # every role sees all calls; rows are rendered once for all
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class Stream:
+    """One browser. `after`: the last notice it knows. None in the queue: it is over."""
+
+    language: Language
+    after: int | None
+    transport: asyncio.Transport | None = None
+    queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(QUEUE))
+
+    def tell(self, message: bytes | None) -> None:
+        """Queue a message; who leaves too many unread is cut off and comes back by himself."""
+        try:
+            self.queue.put_nowait(message)
+        except asyncio.QueueFull:
+            if self.transport:
+                self.transport.abort()
+
+
+class Relay:
+    """`run` works until it is cancelled; `wake` is called after commits, in this process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._streams: set[Stream] = set()
+        self._joining: list[Stream] = []
+        self._woken = asyncio.Event()
+        self._last: int | None = None
+        self._waiting: dict[str, None] = {}  # changed calls not yet told, in order
+        self._team: dict[Language, str] = {}
+        self._team_at = float("-inf")
+        self._version: int | None = None
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._streams) + len(self._joining)
+
+    def wake(self) -> None:
+        """Say that something was committed."""
+        self._woken.set()
+
+    def join(self, stream: Stream) -> None:
+        """Let a browser in; the next turn tells it first what it missed."""
+        if self._closed:
+            stream.tell(None)
+            return
+        self._joining.append(stream)
+        self.wake()
+
+    def leave(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+        if stream in self._joining:
+            self._joining.remove(stream)
+
+    def close(self) -> None:
+        """End every stream, so that a server that stops need not wait for browsers."""
+        self._closed = True
+        for stream in (*self._streams, *self._joining):
+            stream.tell(None)
+
+    async def run(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_S)
+            self._woken.clear()
+            try:
+                await self.turn()
+            except BaseSilent:
+                log.info("relay_waits", reason="the base is silent")
+            except Exception:
+                log.exception("relay_failed")
+            await asyncio.sleep(PAUSE_S)
+
+    async def turn(self) -> None:
+        """Look once, and tell whatever is new."""
+        read = self._service.database.read
+        if self._last is None:
+            self._last = await read(notices.newest)
+        found = await read(notices.since, self._last, LOOKED_AT)
+        if found:
+            self._last = found[-1].id
+            self._waiting.update(dict.fromkeys(one.call for one in found if one.call))
+        if not len(self):
+            self._waiting.clear()
+            return
+        if len(found) == LOOKED_AT:
+            self.wake()  # who comes in waits until this is caught up
+            return
+        joining = tuple(self._joining)
+        missed = await self._missed(joining, self._last)
+        batch = list(self._waiting)[:BATCH]
+        seconds = asyncio.get_running_loop().time()
+        if not batch and not joining and seconds < self._team_at + TEAM_S:
+            return
+        setup, now = self._service.setups.current, self._service.clock()
+        calls, mates = await read(_load, {*batch, *missed}, setup, now)
+        self._team_at = seconds
+        for call in batch:
+            del self._waiting[call]
+        if self._waiting:
+            self.wake()
+        self._tell(calls, set(batch), mates, joining, setup, now)
+
+    async def _missed(self, joining: Sequence[Stream], last: int) -> set[str]:
+        """The calls that changed while those who come in were away."""
+        behind = [stream for stream in joining if (stream.after or 0) < last and stream.after]
+        for stream in joining:
+            if (stream.after or 0) > last:  # the base is another one now
+                stream.tell(message("reload", {}))
+        if not behind:
+            return set()
+        oldest = min(stream.after or 0 for stream in behind)
+        found = await self._service.database.read(notices.since, oldest, LOOKED_AT)
+        missed = {one.call for one in found if one.call}
+        if len(found) < LOOKED_AT and len(missed) <= MISSED_MOST:
+            return missed
+        for stream in behind:
+            stream.tell(message("reload", {}))
+        return set()
+
+    def _tell(
+        self,
+        calls: Sequence[CallView],
+        changed: set[str],
+        mates: Sequence[Mate],
+        joining: Sequence[Stream],
+        setup: Setup,
+        now: datetime,
+    ) -> None:
+        here = [stream for stream in joining if stream in self._joining]
+        for language in {stream.language for stream in (*self._streams, *here)}:
+            rows = _rows(calls, setup, language, now)
+            team = self._team_if_new(mates, language)
+            news = [row for id_, row in rows.items() if id_ in changed]
+            if news or team is not None:
+                told = self._changes(news, team, now)
+                for stream in self._streams:
+                    if stream.language == language:
+                        stream.tell(told)
+            if mine := [stream for stream in here if stream.language == language]:
+                told = self._changes(list(rows.values()), self._team[language], now)
+                for stream in mine:
+                    stream.tell(told)
+        if self._version not in (None, setup.version):
+            for stream in self._streams:
+                stream.tell(message("setup", {"version": setup.version}))
+        self._version = setup.version
+        self._streams.update(here)
+        self._joining = [stream for stream in self._joining if stream not in here]
+
+    def _changes(
+        self, calls: Sequence[Mapping[str, str]], team: str | None, now: datetime
+    ) -> bytes:
+        """A message; with an id only when nothing before it is still untold."""
+        data: dict[str, object] = {"calls": calls, "now": milliseconds(now)}
+        if team is not None:
+            data["team"] = team
+        return message("changes", data, None if self._waiting else self._last)
+
+    def _team_if_new(self, mates: Sequence[Mate], language: Language) -> str | None:
+        html = render("_team", language, strip=strip_of(mates, language))
+        if self._team.get(language) == html:
+            return None
+        self._team[language] = html
+        return html
+
+
+def _load(
+    conn: Connection, ids: Iterable[str], setup: Setup, now: datetime
+) -> tuple[tuple[CallView, ...], list[Mate]]:
+    return calls_by_id(conn, ids, _READER), team_now(conn, setup, now=now)
+
+
+def _rows(
+    calls: Sequence[CallView], setup: Setup, language: Language, now: datetime
+) -> dict[str, dict[str, str]]:
+    """Each call's row by its id; one that cannot be shown is left out and logged."""
+    rows = {}
+    for call in calls:
+        try:
+            html = render("_call", language, row=row_of(call, setup, language, now))
+        except Exception:
+            log.exception("row_failed", call=call.id)
+        else:
+            rows[call.id] = {"id": call.id, "html": html}
+    return rows
+
+
+def message(event: str, data: Mapping[str, object], id_: int | None = None) -> bytes:
+    """One message as browsers read it; JSON has no line ends of its own."""
+    head = f"id: {id_}\n" if id_ is not None else ""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"{head}event: {event}\ndata: {text}\n\n".encode()

@@ -1,0 +1,51 @@
+"""Templates to HTML: escaped, strict about what is missing, in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import templates
+from callrouter.wording import speak
+
+if TYPE_CHECKING:
+    from callrouter.domain.setup import Language
+
+_TIED = re.compile(r"(?<=\d) (?=[%сsчhм])|(?<=№) (?=\d)|(?<=\d) (?=(?:min|мин|ms)\b)")
+
+
+def render(template: str, language: Language, **values: object) -> str:
+    """The HTML of `templates/pages/<template>.html`; in it `t` and `tn` say messages."""
+    words = speak(language)
+    page = _environment().get_template(f"{template}.html")
+    return page.render(language=language, t=words, tn=words.many, **values)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(templates.__file__).parent / "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["tied"] = tied
+    made.filters["ms"] = milliseconds
+    return made
+
+
+def tied(text: str) -> str:
+    """Keep a figure and its unit on one line: `35 %`, `№ 318`, `20 s`."""
+    return _TIED.sub("\u00a0", text)
+
+
+def milliseconds(at: datetime) -> int:
+    """A moment as the browser counts it."""
+    return int(at.timestamp() * 1000)

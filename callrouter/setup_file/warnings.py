@@ -1,0 +1,70 @@
+"""What is allowed in a Setup but probably not meant."""
+
+from collections.abc import Iterator
+
+from callrouter.domain.phones import clean_text
+from callrouter.domain.setup import Ladder, Setup, Step
+from callrouter.setup_file.coverage import unanswered
+from callrouter.setup_file.names import item_name
+from callrouter.setup_file.problems import Problem, quoted
+
+_SEALED = ("env:", "sealed:")
+
+
+def warnings(setup: Setup) -> tuple[Problem, ...]:
+    """What an admin should hear of, though nothing is forbidden. Takes what `check` let pass."""
+    return tuple(_warnings(setup))
+
+
+def _warnings(setup: Setup) -> Iterator[Problem]:
+    for account in setup.account:
+        if not all(secret.startswith(_SEALED) for secret in account.secrets):
+            message = 'stands in the file as it is; better: "env:NAME", and the file may be shown'
+            yield Problem(f"{item_name('account', account)}.secret", message)
+    for team in setup.team:
+        yield from _gone(setup, f"{item_name('team', team)}.head", team.head)
+    for manager in setup.active:
+        at = item_name("manager", manager)
+        if not any(manager.all_dials) and manager.role in ("manager", "head"):
+            yield Problem(f"{at}.dial", "is missing: he can never be rung")
+        yield from _gone(setup, f"{at}.deputy", manager.deputy)
+    for ladder in setup.ladder:
+        yield from _ladder(setup, ladder)
+    for line in setup.line:
+        at = item_name("line", line)
+        if line.closed and line.hours is None:
+            yield Problem(
+                f"{at}.closed", "is never used: the line has no hours, so it never closes"
+            )
+        if when := unanswered(setup, line):
+            message = f"nobody on shift and no message {when}: calls go to the last resort"
+            yield Problem(at, f"«{line.name or line.number}»: {message}")
+
+
+def _ladder(setup: Setup, ladder: Ladder) -> Iterator[Problem]:
+    for n, step in enumerate(ladder.step, start=1):
+        at = f"{item_name('ladder', ladder)}.step[{n}]"
+        for key in step.managers:
+            yield from _gone(setup, f"{at}.managers", key)
+        if step.ring is None:
+            yield from _said(step, f"{at}.say")
+            continue
+        if step.busy == "wait":
+            yield Problem(f"{at}.busy", '"wait" is treated as "ring" for now')
+        if step.skill and not any(step.skill in manager.skills for manager in setup.active):
+            yield Problem(f"{at}.skill", f'nobody has the skill "{step.skill}"')
+        unused = {"responsible": ("team", "office", "managers"), "manager": ("team", "office")}
+        ignored = [key for key in unused.get(step.ring, ()) if getattr(step, key)]
+        if ignored:
+            yield Problem(at, f'ring = "{step.ring}" takes no notice of {quoted(ignored)}')
+
+
+def _said(step: Step, key: str) -> Iterator[Problem]:
+    text = step.say or ""
+    if (heard := clean_text(text)) != clean_text(text, limit=10_000):
+        yield Problem(key, f'a PBX takes 64 bytes of it, about 32 Russian letters: "{heard}"')
+
+
+def _gone(setup: Setup, key: str, manager: str | None) -> Iterator[Problem]:
+    if manager is not None and manager in setup.managers and not setup.managers[manager].active:
+        yield Problem(key, f'"{manager}" is not active')

@@ -1,0 +1,343 @@
+"""Calls, their legs and what they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, delete, func, or_, select
+
+from callrouter.domain.calls import CallState, Leg, State, Told, hold_of
+from callrouter.domain.events import Direction
+from callrouter.domain.managers import Hold, HoldKind
+from callrouter.domain.phones import Caller, CallerKind
+from callrouter.domain.why import Why
+from storage import rows
+from storage.documents import read_decision, write_decision, write_why
+from storage.tables import call, decision, leg
+
+CallRef = tuple[str, str]
+"""(account, the PBX's call_id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call as the base has it. `over_at`: when we learned that it was over, by our clock."""
+
+    id: str
+    account: str
+    ref: str
+    generation: int
+    direction: Direction
+    state: State
+    line: str
+    line_known: bool
+    caller: Caller
+    contact: str | None = None
+    card: str | None = None
+    stranger: bool = False
+    office: str | None = None
+    source: str | None = None
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    known_end: datetime | None = None
+    over_at: datetime | None = None
+
+
+def find(conn: Connection, refs: Iterable[CallRef]) -> dict[CallRef, StoredCall]:
+    """The newest generation of each call that these references name."""
+    wanted = set(refs)
+    if not wanted:
+        return {}
+    found = conn.execute(
+        select(call)
+        .where(
+            call.c.account.in_(sorted({account for account, _ in wanted})),
+            call.c.ref.in_(sorted({ref for _, ref in wanted})),
+        )
+        .order_by(call.c.generation)
+    )
+    return {
+        (row.account, row.ref): _stored(row) for row in found if (row.account, row.ref) in wanted
+    }
+
+
+def by_ids(conn: Connection, ids: Iterable[str]) -> dict[str, StoredCall]:
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    return {row.id: _stored(row) for row in conn.execute(select(call).where(call.c.id.in_(wanted)))}
+
+
+def _stored(row: Any) -> StoredCall:  # noqa: ANN401  a row of `call`
+    kind: CallerKind = row.caller_kind
+    return StoredCall(
+        id=row.id,
+        account=row.account,
+        ref=row.ref,
+        generation=row.generation,
+        direction=row.direction,
+        state=row.state,
+        line=row.line,
+        line_known=row.line_known,
+        caller=Caller(kind, row.caller_number, row.caller_raw),
+        contact=row.contact,
+        card=row.card,
+        stranger=row.stranger,
+        office=row.office,
+        source=row.source,
+        started_at=row.started_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        known_end=row.known_end,
+        over_at=row.over_at,
+    )
+
+
+def told_of(conn: Connection, calls: Iterable[str]) -> dict[str, list[Told]]:
+    """What these calls were told, in order."""
+    ids = list(calls)
+    found: dict[str, list[Told]] = {one: [] for one in ids}
+    if ids:
+        c = decision.c
+        for row in conn.execute(
+            select(c.call, c.key, c.run, c.attempt, c.at, c.decision, c.setup)
+            .where(c.call.in_(ids))
+            .order_by(c.run, c.attempt)
+        ):
+            found[row.call].append(
+                Told(row.key, row.run, row.attempt, row.at, read_decision(row.decision), row.setup)
+            )
+    return found
+
+
+def keep_told(conn: Connection, told: Sequence[tuple[str, Told, Why]]) -> None:
+    """Store what calls were told and why; what was told replaces what was only meant."""
+    rows.put(
+        conn,
+        decision,
+        [
+            {
+                "call": id_,
+                "run": one.run,
+                "attempt": one.attempt,
+                "key": one.key,
+                "at": one.at,
+                "setup": why.setup,
+                "decision": write_decision(one.decision),
+                "why": write_why(why),
+            }
+            for id_, one, why in told
+        ],
+    )
+
+
+def save(
+    conn: Connection,
+    calls: Sequence[tuple[StoredCall, CallState]],
+    *,
+    new: frozenset[str],
+    now: datetime,
+) -> None:
+    """Write calls as their events leave them, with all their legs. `new`: not yet in the base."""
+    known = [stored.id for stored, _ in calls if stored.id not in new]
+    if known:
+        conn.execute(delete(leg).where(leg.c.call.in_(known)))
+    fresh = [_call_row(stored, state, now) for stored, state in calls if stored.id in new]
+    rows.add(conn, call, fresh)
+    rows.put(
+        conn,
+        call,
+        [_call_row(stored, state, now) for stored, state in calls if stored.id not in new],
+    )
+    rows.add(
+        conn,
+        leg,
+        [_leg_row(stored, one, now) for stored, state in calls for one in state.legs],
+    )
+
+
+def _call_row(stored: StoredCall, state: CallState, now: datetime) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "account": stored.account,
+        "ref": stored.ref,
+        "generation": stored.generation,
+        "direction": state.direction,
+        "state": state.state,
+        "line": stored.line,
+        "line_known": stored.line_known,
+        "caller_kind": stored.caller.kind,
+        "caller_number": stored.caller.number,
+        "caller_raw": stored.caller.raw,
+        "contact": stored.contact,
+        "card": stored.card,
+        "stranger": stored.stranger,
+        "manager": state.talker,
+        "started_at": state.started_at,
+        "answered_at": state.answered_at,
+        "ended_at": state.ended_at,
+        "known_end": state.known_end,
+        "duration_s": state.duration_s,
+        "presumed": state.presumed,
+        "reason": state.reason,
+        "run": state.run,
+        "office": stored.office,
+        "source": stored.source,
+        "over_at": (stored.over_at or now) if state.over else None,
+    }
+
+
+def _leg_row(stored: StoredCall, one: Leg, now: datetime) -> dict[str, Any]:
+    hold, until = hold_of(one, now)
+    return {
+        "call": stored.id,
+        "ref": one.ref,
+        "account": stored.account,
+        "dial": one.dial,
+        "manager": one.manager,
+        "planned": one.planned,
+        "run": one.run,
+        "attempt": one.attempt,
+        "step": one.step,
+        "mode": one.mode,
+        "status": one.status,
+        "stranger": stored.stranger,
+        "ring_from": one.ring_from,
+        "ring_until": one.ring_until,
+        "answered_at": one.answered_at,
+        "ended_at": one.ended_at,
+        "hold": hold,
+        "hold_until": until,
+        "reason": one.reason,
+        "machine": one.machine,
+        "presumed": one.presumed,
+        "talk_s": one.talk_s,
+    }
+
+
+def holds(conn: Connection, now: datetime) -> dict[str, list[Hold]]:
+    """What holds each manager now or soon: every window, talk and wrap-up that is not over."""
+    c = leg.c
+    found: dict[str, list[Hold]] = {}
+    for row in conn.execute(
+        select(
+            c.call,
+            c.ref,
+            c.manager,
+            c.hold,
+            c.ring_from,
+            c.answered_at,
+            c.hold_until,
+            c.mode,
+            c.stranger,
+        ).where(c.hold.is_not(None), c.hold_until > now, c.manager.is_not(None))
+    ):
+        kind: HoldKind = row.hold
+        since = row.ring_from if kind == "ring" else row.answered_at
+        found.setdefault(row.manager, []).append(
+            Hold(
+                row.call,
+                row.ref,
+                kind,
+                since or now,
+                row.hold_until,
+                shared=row.mode == "all",
+                stranger=row.stranger,
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A leg that answered: which phone, when."""
+
+    call: str
+    ref: str
+    account: str
+    dial: str
+    answered_at: datetime
+
+
+def talks_on(conn: Connection, phones: Iterable[tuple[str, str]], since: datetime) -> list[Talk]:
+    """The talks on these phones (account, dial) that were answered since a moment."""
+    wanted = set(phones)
+    if not wanted:
+        return []
+    c = leg.c
+    return [
+        Talk(row.call, row.ref, row.account, row.dial, row.answered_at)
+        for row in conn.execute(
+            select(c.call, c.ref, c.account, c.dial, c.answered_at).where(
+                c.account.in_(sorted({account for account, _ in wanted})),
+                c.dial.in_(sorted({dial for _, dial in wanted})),
+                c.answered_at >= since,
+            )
+        )
+        if row.answered_at and (row.account, row.dial) in wanted
+    ]
+
+
+def talks_today(
+    conn: Connection, managers: Sequence[str], since: datetime
+) -> dict[str, tuple[int, int]]:
+    """Per manager since a moment: calls he talked on, and how many of them were strangers'."""
+    if not managers:
+        return {}
+    c = leg.c
+    once = (
+        select(c.manager, c.call, func.max(c.stranger.cast(Integer)).label("stranger"))
+        .where(c.manager.in_(managers), c.answered_at >= since, c.machine.is_(False))
+        .group_by(c.manager, c.call)
+        .subquery()
+    )
+    found = conn.execute(
+        select(once.c.manager, func.count(), func.sum(once.c.stranger)).group_by(once.c.manager)
+    )
+    return {manager: (calls, int(strangers or 0)) for manager, calls, strangers in found}
+
+
+def due(conn: Connection, now: datetime, limit: int) -> list[str]:
+    """Calls of which something has come to its known end: their own, a window's, a talk's."""
+    by_leg = select(leg.c.call).where(leg.c.hold.is_not(None), leg.c.hold_until <= now).limit(limit)
+    by_call = select(call.c.id).where(call.c.known_end.is_not(None), call.c.known_end <= now)
+    found = [row[0] for row in conn.execute(by_call.limit(limit))]
+    found += [row[0] for row in conn.execute(by_leg)]
+    return list(dict.fromkeys(found))[:limit]
+
+
+def open_before(conn: Connection, account: str, moment: datetime) -> list[str]:
+    """The account's calls begun before a moment that are not known to be over."""
+    c = call.c
+    return [
+        row[0]
+        for row in conn.execute(
+            select(c.id).where(
+                c.account == account,
+                c.started_at < moment,
+                or_(c.known_end.is_not(None), c.over_at.is_(None)),
+            )
+        )
+    ]
+
+
+def missed_since(conn: Connection, contacts: Iterable[str], since: datetime) -> Mapping[str, int]:
+    """How many calls of each contact were missed since a moment."""
+    ids = list(contacts)
+    if not ids:
+        return {}
+    c = call.c
+    found = conn.execute(
+        select(c.contact, func.count())
+        .where(c.contact.in_(ids), c.started_at >= since, c.state == "missed")
+        .group_by(c.contact)
+    )
+    return {contact: count for contact, count in found if contact}
+
+
+def attach(stored: StoredCall, **changes: Any) -> StoredCall:  # noqa: ANN401  columns of a call
+    return replace(stored, **changes)

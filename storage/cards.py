@@ -1,0 +1,346 @@
+"""Cards: the claim by which calls make only one, whose each is, and the counters of load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, func, select, tuple_, update
+
+from callrouter.domain.routing import CardFacts
+from storage import rows
+from storage.ids import new_id
+from storage.tables import act, card, load, responsibility, transition
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCard:
+    """A card that a call makes. `claimed` False: the caller withheld his number."""
+
+    id: str
+    number: int
+    contact: str
+    pipeline: str
+    status: str
+    call: str
+    claimed: bool = True
+    source: str | None = None
+    office: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardState:
+    """What load and ownership look at."""
+
+    id: str
+    number: int
+    pipeline: str
+    status: str
+    manager: str | None
+    manager_by: str | None
+    manager_at: datetime | None
+    last_contact: datetime | None
+    closed: bool
+
+
+def of_contacts(conn: Connection, contacts: Iterable[str]) -> dict[str, tuple[CardFacts, ...]]:
+    """Each contact's open cards and, of the closed ones, those that somebody was responsible for."""
+    ids = sorted(set(contacts))
+    if not ids:
+        return {}
+    c = card.c
+    found: dict[str, list[CardFacts]] = {}
+    for row in conn.execute(
+        select(
+            c.id,
+            c.number,
+            c.contact,
+            c.pipeline,
+            c.status,
+            c.manager,
+            c.last_contact_at,
+            c.closed_at,
+        )
+        .where(c.contact.in_(ids))
+        .order_by(c.number)
+    ):
+        if row.contact:
+            found.setdefault(row.contact, []).append(
+                CardFacts(
+                    row.id,
+                    row.number,
+                    row.pipeline,
+                    row.status,
+                    row.manager,
+                    open=row.closed_at is None,
+                    last_contact=row.last_contact_at,
+                )
+            )
+    return {contact: tuple(cards) for contact, cards in found.items()}
+
+
+def make(conn: Connection, new: Sequence[NewCard], *, now: datetime) -> dict[str, str]:
+    """Make cards for calls; gives which card stands for each claim, maybe one made before."""
+    rows.add_new(
+        conn,
+        card,
+        [
+            {
+                "id": one.id,
+                "number": one.number,
+                "contact": one.contact,
+                "open_for": claim(one.contact, one.pipeline) if one.claimed else None,
+                "pipeline": one.pipeline,
+                "status": one.status,
+                "source_first": one.source,
+                "source_last": one.source,
+                "office": one.office,
+                "made_by_call": one.call,
+                "created_at": now,
+                "updated_at": now,
+            }
+            for one in new
+        ],
+    )
+    claims = [claim(one.contact, one.pipeline) for one in new if one.claimed]
+    stand = (
+        {
+            row.open_for: row.id
+            for row in conn.execute(
+                select(card.c.open_for, card.c.id).where(card.c.open_for.in_(claims))
+            )
+            if row.open_for
+        }
+        if claims
+        else {}
+    )
+    made = {one.id for one in new if not one.claimed} | set(stand.values())
+    rows.add_new(
+        conn,
+        transition,
+        [
+            {
+                "card": one.id,
+                "n": 1,
+                "from_status": None,
+                "to_status": one.status,
+                "by": one.call,
+                "at": now,
+            }
+            for one in new
+            if one.id in made
+        ],
+    )
+    return stand
+
+
+def claim(contact: str, pipeline: str) -> str:
+    """What only one open card made by calls can hold."""
+    return f"{contact}:{pipeline}"
+
+
+def states(conn: Connection, ids: Iterable[str]) -> dict[str, CardState]:
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    c = card.c
+    return {
+        row.id: CardState(
+            row.id,
+            row.number,
+            row.pipeline,
+            row.status,
+            row.manager,
+            row.manager_by,
+            row.manager_at,
+            row.last_contact_at,
+            row.closed_at is not None,
+        )
+        for row in conn.execute(
+            select(
+                c.id,
+                c.number,
+                c.pipeline,
+                c.status,
+                c.manager,
+                c.manager_by,
+                c.manager_at,
+                c.last_contact_at,
+                c.closed_at,
+            ).where(c.id.in_(wanted))
+        )
+    }
+
+
+def change(
+    conn: Connection,
+    changes: Sequence[tuple[CardState, CardState]],
+    *,
+    now: datetime,
+) -> None:
+    """Write cards as they are now, their responsibility intervals and the counters of load.
+
+    Each pair is the card before and after; manager, `manager_by`, `manager_at` and last contact
+    may differ.
+    """
+    for before, after in changes:
+        conn.execute(
+            update(card)
+            .where(card.c.id == after.id)
+            .values(
+                manager=after.manager,
+                manager_by=after.manager_by,
+                manager_at=after.manager_at,
+                last_contact_at=after.last_contact,
+                updated_at=now,
+                version=card.c.version + 1,
+            )
+        )
+        if before.manager != after.manager:
+            _hand_over(conn, before, after, now)
+    count_load(conn, changes, now=now)
+
+
+def _hand_over(conn: Connection, before: CardState, after: CardState, now: datetime) -> None:
+    c = responsibility.c
+    conn.execute(
+        update(responsibility)
+        .where(c.card == before.id, c.until.is_(None))
+        .values(until=after.manager_at or now)
+    )
+    if after.manager:
+        rows.add(
+            conn,
+            responsibility,
+            [
+                {
+                    "id": new_id(now),
+                    "card": after.id,
+                    "manager": after.manager,
+                    "by": after.manager_by or "",
+                    "since": after.manager_at or now,
+                }
+            ],
+        )
+
+
+# Load: counter rows per manager, status and day of a card's last touch, kept as intervals.
+
+_Slot = tuple[str, str, str, int]  # manager, pipeline, status, day
+
+
+def _slot(state: CardState) -> _Slot | None:
+    """Which counter a card stands in; None for one that weighs nothing."""
+    if state.closed or state.manager is None or state.last_contact is None:
+        return None
+    return (state.manager, state.pipeline, state.status, day_of(state.last_contact))
+
+
+def day_of(moment: datetime) -> int:
+    """Days since 1970-01-01, UTC."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // DAY
+
+
+def count_load(
+    conn: Connection, changes: Iterable[tuple[CardState | None, CardState | None]], *, now: datetime
+) -> None:
+    """Move cards between the counters of load, in the transaction that changes them."""
+    moved: Counter[_Slot] = Counter()
+    for before, after in changes:
+        if before and (slot := _slot(before)):
+            moved[slot] -= 1
+        if after and (slot := _slot(after)):
+            moved[slot] += 1
+    slots = sorted(slot for slot, by in moved.items() if by)
+    if not slots:
+        return
+    c = load.c
+    key = tuple_(c.manager, c.pipeline, c.status, c.day)
+    current = {
+        (row.manager, row.pipeline, row.status, row.day): row.cards
+        for row in conn.execute(select(load).where(c.until.is_(None), key.in_(slots)))
+    }
+    if current:
+        conn.execute(
+            update(load).where(c.until.is_(None), key.in_(list(current))).values(until=now)
+        )
+    rows.add(
+        conn,
+        load,
+        [
+            {
+                "id": new_id(now),
+                "manager": slot[0],
+                "pipeline": slot[1],
+                "status": slot[2],
+                "day": slot[3],
+                "cards": current.get(slot, 0) + moved[slot],
+                "since": now,
+            }
+            for slot in slots
+            if current.get(slot, 0) + moved[slot] > 0
+        ],
+    )
+
+
+def load_of(
+    conn: Connection, managers: Sequence[str], since_day: int
+) -> dict[str, dict[tuple[str, str], int]]:
+    """Per manager: how many of his open cards in (pipeline, status) were touched since a day."""
+    if not managers:
+        return {}
+    c = load.c
+    found: dict[str, dict[tuple[str, str], int]] = {}
+    for row in conn.execute(
+        select(c.manager, c.pipeline, c.status, func.sum(c.cards).label("cards"))
+        .where(c.manager.in_(managers), c.until.is_(None), c.day >= since_day)
+        .group_by(c.manager, c.pipeline, c.status)
+    ):
+        found.setdefault(row.manager, {})[row.pipeline, row.status] = int(row.cards)
+    return found
+
+
+def recount(conn: Connection) -> Mapping[_Slot, int]:
+    """The counters as the cards themselves have them, for checking."""
+    c = card.c
+    counted: Counter[_Slot] = Counter()
+    for row in conn.execute(
+        select(c.manager, c.pipeline, c.status, c.last_contact_at).where(
+            c.closed_at.is_(None), c.manager.is_not(None), c.last_contact_at.is_not(None)
+        )
+    ):
+        if row.manager and row.last_contact_at:
+            counted[row.manager, row.pipeline, row.status, day_of(row.last_contact_at)] += 1
+    return counted
+
+
+def counted(conn: Connection) -> Mapping[_Slot, int]:
+    """The counters as they stand."""
+    c = load.c
+    return {
+        (row.manager, row.pipeline, row.status, row.day): row.cards
+        for row in conn.execute(select(load).where(c.until.is_(None)))
+    }
+
+
+def claim_acts(
+    conn: Connection, acts: Sequence[tuple[str, str]], *, now: datetime
+) -> set[tuple[str, str]]:
+    """Of these (call, act) those that have not been done; they count as done from now on."""
+    if not acts:
+        return set()
+    wanted = set(acts)
+    c = act.c
+    done = {
+        (row.call, row.act)
+        for row in conn.execute(
+            select(c.call, c.act).where(c.call.in_(sorted({call for call, _ in wanted})))
+        )
+    }
+    new = sorted(wanted - done)
+    rows.add(conn, act, [{"call": call, "act": name, "at": now} for call, name in new])
+    return set(new)

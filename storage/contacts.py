@@ -1,0 +1,206 @@
+"""Contacts: who has which number, and the claim by which a number makes only one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, select, update
+
+from storage import rows
+from storage.ids import new_id
+from storage.tables import contact, contact_email, contact_phone, contact_tag
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What routing needs of a contact."""
+
+    id: str
+    name: str = ""
+    relation: str = "client"
+    responsible: str | None = None
+    talked: tuple[str, datetime] | None = None
+    tried: tuple[str, datetime] | None = None
+    tags: frozenset[str] = frozenset()
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """One that a call makes. `number` None: the caller withheld it, and it is claimed by nobody."""
+
+    id: str
+    number: str | None
+    name: str = ""
+    source: str | None = None
+
+
+def by_numbers(conn: Connection, numbers: Iterable[str]) -> dict[str, list[Contact]]:
+    """Who has each of these numbers (E.164), those merged into another left out."""
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return {}
+    c, p = contact.c, contact_phone.c
+    found = conn.execute(
+        select(p.number, *_COLUMNS)
+        .join_from(contact_phone, contact, p.contact == c.id)
+        .where(p.number.in_(wanted), c.merged_into.is_(None))
+        .order_by(p.chosen.desc(), c.created_at)
+    ).all()
+    tags = _tags(conn, [row.id for row in found])
+    people: dict[str, list[Contact]] = {}
+    for row in found:
+        people.setdefault(row.number, []).append(_contact(row, tags))
+    return people
+
+
+def by_ids(conn: Connection, ids: Iterable[str]) -> dict[str, Contact]:
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    found = conn.execute(select(*_COLUMNS).where(contact.c.id.in_(wanted))).all()
+    tags = _tags(conn, wanted)
+    return {row.id: _contact(row, tags) for row in found}
+
+
+_COLUMNS = (
+    contact.c.id,
+    contact.c.name,
+    contact.c.relation,
+    contact.c.responsible,
+    contact.c.talked_manager,
+    contact.c.talked_at,
+    contact.c.tried_manager,
+    contact.c.tried_at,
+    contact.c.created_at,
+)
+
+
+def _contact(row: object, tags: Mapping[str, frozenset[str]]) -> Contact:
+    id_: str = getattr(row, "id")  # noqa: B009  a row of _COLUMNS, whatever else it holds
+    get = row.__getattribute__
+    talked = (get("talked_manager"), get("talked_at")) if get("talked_manager") else None
+    tried = (get("tried_manager"), get("tried_at")) if get("tried_manager") else None
+    return Contact(
+        id=id_,
+        name=get("name"),
+        relation=get("relation"),
+        responsible=get("responsible"),
+        talked=talked,
+        tried=tried,
+        tags=tags.get(id_, frozenset()),
+        created_at=get("created_at"),
+    )
+
+
+def _tags(conn: Connection, ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    if not ids:
+        return {}
+    found: dict[str, set[str]] = {}
+    for row in conn.execute(select(contact_tag).where(contact_tag.c.contact.in_(ids))):
+        found.setdefault(row.contact, set()).add(row.tag)
+    return {id_: frozenset(tags) for id_, tags in found.items()}
+
+
+def make(conn: Connection, new: Sequence[NewContact], *, now: datetime) -> dict[str, str]:
+    """Make contacts for callers; gives who claims each number, which may be one made before."""
+    rows.add_new(
+        conn,
+        contact,
+        [
+            {
+                "id": one.id,
+                "name": one.name,
+                "source_first": one.source,
+                "source_last": one.source,
+                "made_for": one.number,
+                "created_at": now,
+                "updated_at": now,
+            }
+            for one in new
+        ],
+    )
+    numbers = [one.number for one in new if one.number]
+    if not numbers:
+        return {}
+    claimed = {
+        row.made_for: row.id
+        for row in conn.execute(
+            select(contact.c.made_for, contact.c.id).where(contact.c.made_for.in_(numbers))
+        )
+        if row.made_for
+    }
+    rows.add_new(
+        conn,
+        contact_phone,
+        [
+            {"contact": id_, "number": number, "created_at": now}
+            for number, id_ in sorted(claimed.items())
+        ],
+    )
+    return claimed
+
+
+def note_talk(
+    conn: Connection, talks: Mapping[str, tuple[str, datetime]], *, now: datetime
+) -> None:
+    """Remember who talked to each contact last; an earlier talk changes nothing."""
+    c = contact.c
+    for id_, (manager, moment) in sorted(talks.items()):
+        conn.execute(
+            update(contact)
+            .where(c.id == id_, or_(c.talked_at.is_(None), c.talked_at < moment))
+            .values(talked_manager=manager, talked_at=moment, updated_at=now)
+        )
+
+
+def set_last_source(conn: Connection, sources: Mapping[str, str], *, now: datetime) -> None:
+    """Remember by which source each contact came last."""
+    for id_, source in sorted(sources.items()):
+        conn.execute(
+            update(contact)
+            .where(contact.c.id == id_, contact.c.source_last.is_distinct_from(source))
+            .values(source_last=source, updated_at=now)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact that is not made by a call."""
+
+    name: str
+    phones: tuple[str, ...] = ()
+    kind: str = "person"
+    relation: str = "client"
+    responsible: str | None = None
+    tags: tuple[str, ...] = ()
+    email: str | None = None
+
+
+def add(conn: Connection, one: Person, *, now: datetime) -> str:
+    """Add a contact with his phones (E.164), e-mail and tags; gives its id."""
+    id_ = new_id(now)
+    rows.add(
+        conn,
+        contact,
+        [
+            {
+                "id": id_,
+                "kind": one.kind,
+                "relation": one.relation,
+                "name": one.name,
+                "name_confirmed": True,
+                "responsible": one.responsible,
+                "created_at": now,
+                "updated_at": now,
+            }
+        ],
+    )
+    phones = [{"contact": id_, "number": number, "created_at": now} for number in one.phones]
+    rows.add(conn, contact_phone, phones)
+    if one.email:
+        rows.add(conn, contact_email, [{"contact": id_, "email": one.email, "created_at": now}])
+    rows.add(conn, contact_tag, [{"contact": id_, "tag": tag} for tag in one.tags])
+    return id_

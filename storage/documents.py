@@ -1,0 +1,67 @@
+"""Domain values that are kept as JSON documents in a column."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from callrouter.domain.decisions import Connect, Decision, Message, NoOpinion, Reject, Wait
+from callrouter.domain.events import CallEvent
+from callrouter.domain.setup import Setup
+from callrouter.domain.why import Why
+
+_WHY = TypeAdapter(Why)
+_EVENT = TypeAdapter(CallEvent)
+_SETUP = TypeAdapter(Setup)
+_DECISIONS: dict[str, TypeAdapter[Any]] = {
+    "connect": TypeAdapter(Connect),
+    "wait": TypeAdapter(Wait),
+    "message": TypeAdapter(Message),
+    "reject": TypeAdapter(Reject),
+    "none": TypeAdapter(NoOpinion),
+}
+_NAMES: dict[type[Any], str] = {
+    Connect: "connect",
+    Wait: "wait",
+    Message: "message",
+    Reject: "reject",
+    NoOpinion: "none",
+}
+
+
+def write_decision(decision: Decision) -> str:
+    """As `{"connect": {…}}`: the kind names the shape."""
+    name = _NAMES[type(decision)]
+    return f'{{"{name}":{_DECISIONS[name].dump_json(decision).decode()}}}'
+
+
+def read_decision(text: str) -> Decision:
+    ((name, document),) = json.loads(text).items()
+    decision: Decision = _DECISIONS[name].validate_python(document)
+    return decision
+
+
+def write_why(why: Why) -> str:
+    return _WHY.dump_json(why).decode()
+
+
+def read_why(text: str) -> Why:
+    return _WHY.validate_json(text)
+
+
+def write_event(event: CallEvent) -> str:
+    return _EVENT.dump_json(event, exclude_defaults=True).decode()
+
+
+def read_event(text: str) -> CallEvent:
+    return _EVENT.validate_json(text)
+
+
+def write_setup(setup: Setup) -> str:
+    return _SETUP.dump_json(setup, exclude_defaults=True).decode()
+
+
+def read_setup(text: str) -> Setup:
+    return _SETUP.validate_json(text)

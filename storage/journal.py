@@ -1,0 +1,205 @@
+"""The journal: raw events with their answers, what was put in quarantine, what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from callrouter.domain.events import CallEvent
+from storage import rows
+from storage.documents import read_event, write_event
+from storage.ids import new_id
+from storage.tables import event, quarantine, refused
+
+EventKey = tuple[str, str]
+"""(account, key)."""
+
+REFUSED_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What came and what was answered, byte for byte."""
+
+    body: bytes
+    query: str
+    answer: bytes = b""
+    answer_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event of the journal as a repeat of it needs it."""
+
+    call: str | None
+    raw: Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A hook that was not let in. No body, no phones."""
+
+    account: str
+    provider: str
+    at: datetime
+    reason: str
+    peer: str
+
+
+def find(conn: Connection, keys: Iterable[EventKey]) -> dict[EventKey, Stored]:
+    """Which of these events the journal has already."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    c = event.c
+    found = conn.execute(
+        select(c.account, c.key, c.call, c.body, c.query, c.answer, c.answer_type).where(
+            c.account.in_(sorted({account for account, _ in wanted})),
+            c.key.in_(sorted({key for _, key in wanted})),
+        )
+    )
+    return {
+        (row.account, row.key): Stored(
+            row.call, Raw(row.body, row.query, row.answer, row.answer_type)
+        )
+        for row in found
+        if (row.account, row.key) in wanted
+    }
+
+
+def remember(conn: Connection, events: Sequence[tuple[CallEvent, str | None, Raw]]) -> None:
+    """Store events, each with its call and its raw bytes; one that is there already stays."""
+    rows.add_new(
+        conn,
+        event,
+        [
+            {
+                "account": one.account,
+                "key": one.key,
+                "call": call,
+                "kind": one.kind,
+                "moment": one.moment,
+                "received": one.received,
+                "event": write_event(one),
+                "body": raw.body,
+                "query": raw.query,
+                "answer": raw.answer,
+                "answer_type": raw.answer_type,
+            }
+            for one, call, raw in events
+        ],
+    )
+
+
+def set_answers(conn: Connection, answers: Mapping[EventKey, tuple[bytes, str]]) -> None:
+    """Put in what events were told after all: the truth is what the PBX heard."""
+    for (account, key), (answer, answer_type) in answers.items():
+        conn.execute(
+            update(event)
+            .where(event.c.account == account, event.c.key == key)
+            .values(answer=answer, answer_type=answer_type)
+        )
+
+
+def events_of(conn: Connection, calls: Iterable[str]) -> dict[str, list[CallEvent]]:
+    """Every event of these calls."""
+    ids = list(calls)
+    found: dict[str, list[CallEvent]] = {call: [] for call in ids}
+    if ids:
+        for row in conn.execute(select(event.c.call, event.c.event).where(event.c.call.in_(ids))):
+            if row.call is not None:
+                found[row.call].append(read_event(row.event))
+    return found
+
+
+def resets_of(
+    conn: Connection, accounts: Iterable[str], since: datetime
+) -> dict[str, list[datetime]]:
+    """When these accounts' PBXs said that they forgot all calls."""
+    names = sorted(set(accounts))
+    found: dict[str, list[datetime]] = {name: [] for name in names}
+    if names:
+        c = event.c
+        for row in conn.execute(
+            select(c.account, c.moment).where(
+                c.account.in_(names), c.kind == "reset", c.received >= since
+            )
+        ):
+            found[row.account].append(row.moment)
+    return found
+
+
+def set_aside(
+    conn: Connection,
+    *,
+    account: str,
+    received: datetime,
+    field: str,
+    reason: str,
+    body: bytes,
+    query: str,
+) -> None:
+    """Keep in quarantine what was not understood."""
+    rows.add(
+        conn,
+        quarantine,
+        [
+            {
+                "id": new_id(received),
+                "account": account,
+                "received": received,
+                "field": field,
+                "reason": reason,
+                "body": body,
+                "query": query,
+            }
+        ],
+    )
+
+
+def refuse(conn: Connection, one: Refused) -> None:
+    """Remember a refused hook; of each account the last 50 stay."""
+    rows.add(
+        conn,
+        refused,
+        [
+            {
+                "account": one.account,
+                "provider": one.provider,
+                "at": one.at,
+                "reason": one.reason,
+                "peer": one.peer,
+            }
+        ],
+    )
+    oldest = (
+        select(refused.c.id)
+        .where(refused.c.account == one.account)
+        .order_by(refused.c.id.desc())
+        .offset(REFUSED_KEPT)
+        .limit(1)
+        .scalar_subquery()
+    )
+    conn.execute(delete(refused).where(refused.c.account == one.account, refused.c.id <= oldest))
+
+
+def refusals(conn: Connection) -> list[Refused]:
+    """The refused hooks of all accounts, newest first."""
+    c = refused.c
+    return [
+        Refused(row.account, row.provider, row.at, row.reason, row.peer)
+        for row in conn.execute(
+            select(c.account, c.provider, c.at, c.reason, c.peer).order_by(c.id.desc())
+        )
+    ]
+
+
+def count_since(conn: Connection, moment: datetime, span: timedelta) -> int:
+    """How many events came within a span before a moment."""
+    found = conn.execute(
+        select(func.count()).select_from(event).where(event.c.received >= moment - span)
+    )
+    return found.scalar_one()

@@ -1,0 +1,271 @@
+"""Calls as people and programs read them: lists, one call, and what each was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true, tuple_
+
+from callrouter.domain.calls import OVER, State
+from callrouter.domain.phones import read_caller
+from storage.documents import read_decision, read_why
+from storage.listing_values import MOST, CallView, DecisionView, LegView, Slice, Viewer, cut
+from storage.tables import call, card, contact, decision, leg
+
+CallPlace = tuple[datetime, str]
+"""Where a call stands in a list: its start and its id."""
+
+
+def list_calls(
+    conn: Connection,
+    viewer: Viewer,
+    *,
+    state: State | None = None,
+    line: str | None = None,
+    manager: str | None = None,
+    caller: str | None = None,
+    region: str = "RU",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: CallPlace | None = None,
+    limit: int = 50,
+) -> Slice[CallView]:
+    """Calls with their legs, newest first.
+
+    `line` is its number in Setup, `manager` who talked, `caller` a number or a word in any
+    spelling, read in `region`; `since` is included and `until` is not.
+    """
+    c, limit = call.c, min(limit, MOST)
+    where: list[ColumnElement[bool]] = [_visible(viewer)]
+    if state:
+        where.append(c.state == state)
+        if state not in OVER:
+            where.append(c.known_end.is_not(None))  # what is open has one; few rows, by index
+    if line is not None:
+        where.append(c.line == line)
+    if manager is not None:
+        where.append(c.manager == manager)
+    if caller is not None:
+        where.append(_called_by(caller, region))
+    if since:
+        where.append(c.started_at >= since)
+    if until:
+        where.append(c.started_at < until)
+    if after:
+        moment, id_ = after
+        where += [
+            c.started_at <= moment,
+            or_(c.started_at < moment, c.id < id_),
+        ]
+    found = conn.execute(_calls().where(*where).limit(limit + 1)).all()
+    part = cut(found, limit)
+    return Slice(_with_legs(conn, [_call(row) for row in part.items]), part.more)
+
+
+def calls_by_id(conn: Connection, ids: Iterable[str], viewer: Viewer) -> tuple[CallView, ...]:
+    """These calls with their legs and last decisions, newest first; at most 400 of them.
+
+    An id that is no call's, or one that the viewer may not see, is left out.
+    """
+    wanted = sorted(set(ids), reverse=True)[: 2 * MOST]
+    if not wanted:
+        return ()
+    found = conn.execute(_calls().where(call.c.id.in_(wanted), _visible(viewer))).all()
+    calls = _with_legs(conn, [_call(row) for row in found])
+    told = _last_told(conn, [one.id for one in calls])
+    return tuple(replace(one, told=told.get(one.id)) for one in calls)
+
+
+def calls_now(conn: Connection, viewer: Viewer, limit: int = 50) -> tuple[CallView, ...]:
+    """Every open call (at most 200) and the last `limit` calls, newest first, as `calls_by_id`."""
+    c = call.c
+    newest = select(c.id).where(_visible(viewer)).order_by(c.started_at.desc(), c.id.desc())
+    still_open = newest.where(c.known_end.is_not(None)).limit(MOST)
+    ids = [*conn.scalars(still_open), *conn.scalars(newest.limit(min(limit, MOST)))]
+    return calls_by_id(conn, ids, viewer)
+
+
+def calls_of_cards(
+    conn: Connection, viewer: Viewer, cards: Sequence[str], limit: int = 50
+) -> tuple[CallView, ...]:
+    """The last calls on these cards, newest first; at most 201 of them."""
+    if not cards:
+        return ()
+    mine = _calls().where(call.c.card.in_(cards), _visible(viewer)).limit(min(limit, MOST + 1))
+    return _with_legs(conn, [_call(row) for row in conn.execute(mine)])
+
+
+def calls_of_contact(
+    conn: Connection, viewer: Viewer, contact_id: str, limit: int = 50
+) -> tuple[CallView, ...]:
+    """The last calls of a contact, newest first."""
+    mine = _calls().where(call.c.contact == contact_id, _visible(viewer)).limit(min(limit, MOST))
+    return _with_legs(conn, [_call(row) for row in conn.execute(mine)])
+
+
+def why_of(
+    conn: Connection, viewer: Viewer, call_id: str
+) -> tuple[CallView, tuple[DecisionView, ...]] | None:
+    """A call and all that it was told, in order (at most the last 200); None: no such call."""
+    mine = conn.execute(_calls().where(call.c.id == call_id, _visible(viewer))).one_or_none()
+    if mine is None:
+        return None
+    c = decision.c
+    told = conn.execute(
+        select(c.call, c.run, c.attempt, c.at, c.decision, c.why)
+        .where(c.call == call_id)
+        .order_by(c.run.desc(), c.attempt.desc())
+        .limit(MOST)
+    ).all()
+    (found,) = _with_legs(conn, [_call(mine)])
+    return found, tuple(_told(row) for row in reversed(told))
+
+
+def _visible(viewer: Viewer) -> ColumnElement[bool]:  # noqa: ARG001  every role sees all for now
+    """Which calls a viewer may read."""
+    return true()
+
+
+def _called_by(caller: str, region: str) -> ColumnElement[bool]:
+    read, c = read_caller(caller, region), call.c
+    if read.kind == "withheld":
+        return c.caller_kind == "withheld"
+    if read.number:
+        return c.caller_number == read.number
+    return and_(c.caller_kind == "name", c.caller_raw == read.raw)
+
+
+def _calls() -> Select[*tuple[Any, ...]]:
+    c = call.c
+    return (
+        select(
+            c.id,
+            c.ref,
+            c.account,
+            c.direction,
+            c.state,
+            c.line,
+            c.caller_number,
+            c.caller_kind,
+            c.caller_raw,
+            c.contact,
+            contact.c.name.label("contact_name"),
+            c.card,
+            card.c.number.label("card_number"),
+            c.manager,
+            c.started_at,
+            c.answered_at,
+            c.ended_at,
+            c.duration_s,
+            c.presumed,
+            c.reason,
+        )
+        .outerjoin_from(call, contact, c.contact == contact.c.id)
+        .outerjoin(card, c.card == card.c.id)
+        .order_by(c.started_at.desc(), c.id.desc())
+    )
+
+
+def _call(row: Any) -> CallView:  # noqa: ANN401  a row of `_calls`
+    return CallView(
+        id=row.id,
+        call_id=row.ref,
+        account=row.account,
+        direction=row.direction,
+        state=row.state,
+        line=row.line,
+        caller=row.caller_number,
+        caller_kind=row.caller_kind,
+        caller_raw=row.caller_raw,
+        contact=row.contact,
+        contact_name=row.contact_name,
+        card=row.card,
+        card_number=row.card_number,
+        manager=row.manager,
+        started_at=row.started_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        duration_s=row.duration_s,
+        presumed=row.presumed,
+        reason=row.reason,
+    )
+
+
+def _with_legs(conn: Connection, calls: Sequence[CallView]) -> tuple[CallView, ...]:
+    if not calls:
+        return ()
+    c = leg.c
+    found = conn.execute(
+        select(
+            c.call,
+            c.ref,
+            c.dial,
+            c.manager,
+            c.planned,
+            c.run,
+            c.attempt,
+            c.step,
+            c.status,
+            c.reason,
+            c.ring_from,
+            c.ring_until,
+            c.answered_at,
+            c.ended_at,
+            c.machine,
+            c.presumed,
+            c.talk_s,
+        )
+        .where(c.call.in_([one.id for one in calls]))
+        .order_by(c.call, c.run, c.attempt, c.step, c.ref)
+    )
+    legs: dict[str, list[LegView]] = {}
+    for row in found:
+        legs.setdefault(row.call, []).append(_leg(row))
+    return tuple(replace(one, legs=tuple(legs.get(one.id, ()))) for one in calls)
+
+
+def _leg(row: Any) -> LegView:  # noqa: ANN401  a row of `leg`
+    return LegView(
+        ref=row.ref,
+        dial=row.dial,
+        manager=row.manager,
+        planned=row.planned,
+        run=row.run,
+        attempt=row.attempt,
+        step=row.step,
+        status=row.status,
+        reason=row.reason,
+        ring_from=row.ring_from,
+        ring_until=row.ring_until,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        machine=row.machine,
+        presumed=row.presumed,
+        talk_s=row.talk_s,
+    )
+
+
+def _last_told(conn: Connection, ids: Sequence[str]) -> dict[str, DecisionView]:
+    if not ids:
+        return {}
+    c = decision.c
+    place = func.row_number().over(partition_by=c.call, order_by=(c.run.desc(), c.attempt.desc()))
+    ranked = select(c.call, c.run, c.attempt, place.label("place")).where(c.call.in_(ids))
+    last = ranked.subquery()
+    found = conn.execute(
+        select(c.call, c.run, c.attempt, c.at, c.decision, c.why).where(
+            tuple_(c.call, c.run, c.attempt).in_(
+                select(last.c.call, last.c.run, last.c.attempt).where(last.c.place == 1)
+            )
+        )
+    )
+    return {row.call: _told(row) for row in found}
+
+
+def _told(row: Any) -> DecisionView:  # noqa: ANN401  a row of `decision`
+    return DecisionView(
+        row.call, row.run, row.attempt, row.at, read_decision(row.decision), read_why(row.why)
+    )

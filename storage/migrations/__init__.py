@@ -1,0 +1,69 @@
+"""The steps from any released schema to the newest, run in process on a connection that is given.
+
+A version's number is how its file begins: `versions/0002_letters.py` is "0002". Alembic itself is
+imported only when there is something to do: a start with a base up to date is quick.
+
+`python -m storage.migrations "letters"` writes the next version by comparing with the tables.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect
+
+from storage.database import BaseTooNew
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HERE = Path(__file__).parent
+
+
+def versions(scripts: Path = HERE) -> list[str]:
+    """All numbers, oldest first."""
+    return sorted(path.name.partition("_")[0] for path in scripts.glob("versions/[0-9]*_*.py"))
+
+
+def current(conn: Connection) -> str | None:
+    """The number that the base is at, None for an empty one."""
+    if not inspect(conn).has_table("alembic_version"):
+        return None
+    number: str | None = conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return number
+
+
+def is_newest(conn: Connection, *, scripts: Path = HERE) -> bool:
+    """Is there nothing to do? Raises BaseTooNew."""
+    known, found = versions(scripts), current(conn)
+    if found is not None and found not in known:
+        raise BaseTooNew(f"the base has schema {found}, this version knows up to {known[-1]}")
+    return found == known[-1]
+
+
+def upgrade(
+    conn: Connection, progress: Callable[[str], None] = lambda _: None, *, scripts: Path = HERE
+) -> None:
+    """Bring the base to the newest version within the connection's transaction.
+
+    On SQLite its foreign keys must be off: changing a table makes it anew, and dropping the old one
+    would silently delete all rows that refer to it. Raises BaseTooNew.
+    """
+    if is_newest(conn, scripts=scripts):  # another node may have been quicker
+        return
+    from alembic import command
+
+    command.upgrade(configured(conn, progress, scripts=scripts), "head")
+
+
+def configured(
+    conn: Connection, progress: Callable[[str], None] = lambda _: None, *, scripts: Path = HERE
+) -> "Config":
+    """What Alembic's own commands want to be given."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=conn, progress=progress)
+    return config

@@ -1,0 +1,280 @@
+"""Any PBX that can send HTTP. Hooks: README.md of this folder, "The generic PBX"."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from callrouter.domain.decisions import Can, Decision
+from callrouter.domain.events import OF_A_CALL, CallEvent, Direction, EventKind, Reason, Tried
+from callrouter.domain.phones import is_dialable, is_outside
+from callrouter.domain.setup import Account
+from webhooks import dialects
+from webhooks.errors import TooLarge
+from webhooks.payload import Fields, Value, agreed, read_body, read_form, read_json, salvage
+from webhooks.provider import Answer, ForgedHook, HookError, RawHook, UnreadableHook
+
+_WITHOUT_A_CALL: Final[frozenset[EventKind]] = frozenset({"device", "presence", "reset"})
+_KINDS: Final[Mapping[str, EventKind]] = {kind: kind for kind in OF_A_CALL | _WITHOUT_A_CALL}
+
+_ALWAYS: Final = frozenset(
+    {"event_id", "call_id", "caller", "called", "direction", "leg_id", "target", "attempt", "at"}
+)
+_RECORDED: Final = frozenset({"recording_url", "recording_id", "kind"})
+_ALSO: Final[Mapping[EventKind, frozenset[str]]] = {
+    "ringing": frozenset({"diverted_from"}),
+    "next": frozenset({"tried"}),
+    "answered": frozenset({"by"}),
+    "transferred": frozenset({"to_target", "kind", "other_call_id"}),
+    "leg_failed": frozenset({"reason"}),
+    "leg_ended": frozenset({"duration_s"}),
+    "ended": frozenset({"reason", "duration_s"}) | _RECORDED,
+    "recording": _RECORDED,
+    "device": frozenset({"state"}),
+    "presence": frozenset({"state"}),
+}
+"""What is read of an event besides; other fields are left alone, so they cannot spoil it."""
+
+_MUST_BE_THERE: Final[Mapping[EventKind, tuple[str, ...]]] = {
+    "ringing": ("caller", "called"),  # empty is fine: withheld
+    "dialing": ("caller", "called"),
+    "device": ("target", "state"),
+    "presence": ("target", "state"),
+}
+
+_DIRECTIONS: Final[Mapping[str, Direction]] = {"in": "in", "out": "out", "internal": "internal"}
+_BY: Final[Mapping[str, Literal["person", "machine"]]] = {"person": "person", "machine": "machine"}
+_TRANSFERS: Final[Mapping[str, Literal["blind", "attended"]]] = {
+    "blind": "blind",
+    "attended": "attended",
+}
+_RECORDINGS: Final[Mapping[str, Literal["talk", "message"]]] = {
+    "talk": "talk",
+    "message": "message",
+}
+_STATES: Final[Mapping[EventKind, Mapping[str, str]]] = {
+    "device": {state: state for state in ("available", "busy", "dnd", "offline")},
+    "presence": {state: state for state in ("available", "pause", "off")},
+}
+
+_DIALECTS: Final = ("json", "asterisk")
+_KEY_LIMIT: Final = 255
+_TRIED_LIMIT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Pbx:
+    """Sends a secret with each hook, as a Bearer token or as a Basic password, and waits 2 s.
+
+    Times without a zone are in the account's, else in UTC.
+    """
+
+    account: Account = field(repr=False)  # its secret may stand in it as written
+    secrets: tuple[bytes, ...] = field(repr=False)  # two while one is being rotated
+
+    def can(self, hook: RawHook) -> Can:
+        return Can(steps=1) if _one_step(hook) else Can()
+
+    def greet(self, hook: RawHook) -> Answer | None:  # noqa: ARG002  this provider has no handshake
+        return None
+
+    def verify(self, hook: RawHook) -> None:
+        scheme, given = _given_secret(hook)
+        if not self.secrets:
+            raise ForgedHook("the account has no secret")
+        # Every secret is compared, whichever fits.
+        matches = [hmac.compare_digest(given, secret) for secret in self.secrets]
+        if True not in matches:
+            raise ForgedHook(f"wrong secret ({scheme})")
+
+    def parse(self, hook: RawHook) -> Sequence[CallEvent]:
+        """Read one event.
+
+        What asks for a decision is always read: what is unreadable in it counts as absent. So
+        does an unreadable `at` in any event, and everything in an event of unknown name.
+        """
+        broken = None
+        try:
+            values = read_body(hook.body, hook.header("content-type"))
+        except UnreadableHook as trouble:
+            values, broken = salvage(hook.body), trouble
+        fields = Fields(agreed(values, read_form(hook.query)))
+        word = fields.text("event", limit=64)
+        if word is None:
+            raise broken or UnreadableHook("event", fields.troubles.get("event", "is obligatory"))
+        event = self._event(word, fields, hook)
+        if broken and not event.asks:
+            raise broken
+        if _dialect(hook) is None:
+            fields.trouble("as", "is none of " + ", ".join(_DIALECTS))
+        troubles = ({broken.field: str(broken)} if broken else {}) | fields.troubles
+        if not troubles:
+            return [event]
+        stands = event.asks or event.kind == "unknown" or troubles.keys() <= {"at"}
+        name, why = next(iter(troubles.items()))
+        raise UnreadableHook(name, why, [event] if stands else ())
+
+    def answer(self, decision: Decision, hook: RawHook, *, step: int = 0) -> Answer:
+        decision = dialects.from_step(decision, step, only=_one_step(hook))
+        decision = dialects.keep_dialable(decision, self._may_ring)
+        if _dialect(hook) == "asterisk":
+            return dialects.as_asterisk(decision, self._spell)
+        return dialects.as_json(decision)
+
+    def accept(self, hook: RawHook) -> Answer:  # noqa: ARG002  said alike in every dialect
+        return Answer(b'{"ok": true}')
+
+    def _event(self, word: str, fields: Fields, hook: RawHook) -> CallEvent:
+        direction = fields.word("direction", _DIRECTIONS)
+        kind = _KINDS.get(word, "unknown")
+        if kind == "ringing" and direction in {"out", "internal"}:
+            kind = "dialing"
+        for name in _MUST_BE_THERE.get(kind, ()):
+            if name not in fields.values:
+                fields.trouble(name, f"is obligatory in {word}")
+        fields = fields.only(_ALWAYS | _ALSO.get(kind, frozenset()))
+        call_ref = fields.text("call_id")
+        if kind in OF_A_CALL and call_ref is None:
+            fields.trouble("call_id", f"is obligatory in {word}")
+        own_id = fields.text("event_id")
+        return CallEvent(
+            account=hook.account,
+            key=f"id:{own_id}" if own_id else _derived_key(word, fields, hook),
+            own_key=own_id is not None,
+            kind=kind,
+            word=word if kind == "unknown" else "",
+            received=hook.arrived,
+            call_ref=call_ref,
+            at=fields.time("at", ZoneInfo(self.account.time_zone or "UTC")),
+            caller=fields.number("caller"),
+            called=fields.number("called"),
+            direction=direction,
+            diverted_from=fields.number("diverted_from"),
+            leg_ref=fields.text("leg_id"),
+            target=fields.text("target", limit=300),
+            attempt=fields.count("attempt", most=1000),
+            tried=_tried(fields),
+            by=fields.word("by", _BY) or "person",
+            to_target=fields.text("to_target", limit=300),
+            transfer=fields.word("kind", _TRANSFERS) if kind == "transferred" else None,
+            other_call=fields.text("other_call_id"),
+            reason=fields.text("reason"),
+            state=fields.word("state", _STATES.get(kind, {})),
+            duration_s=fields.seconds("duration_s"),
+            recording_url=fields.text("recording_url", limit=2048),
+            recording_id=fields.text("recording_id"),
+            recording_kind=(fields.word("kind", _RECORDINGS) or "talk")
+            if kind != "transferred"
+            else "talk",
+        )
+
+    def _may_ring(self, dial: str) -> bool:
+        allowed = self.account.allowed_prefixes
+        if is_outside(dial) and allowed is not None and not dial.startswith(allowed):
+            return False
+        return is_dialable(dial)
+
+    def _spell(self, dial: str) -> str:
+        template = self.account.dial_outside if is_outside(dial) else self.account.dial_inside
+        return template.replace("{dial}", dial)
+
+
+def _given_secret(hook: RawHook) -> tuple[str, bytes]:
+    """The scheme and the secret that came with it. Raises ForgedHook where there is none.
+
+    Bytes, because comparing texts in constant time fails on what is not ASCII.
+    """
+    sent = {value for name, value in hook.headers if name == "authorization"}
+    if len(sent) != 1:
+        raise ForgedHook("several Authorization headers" if sent else "no Authorization header")
+    scheme, _, credentials = sent.pop().strip().encode(errors="surrogatepass").partition(b" ")
+    match scheme.lower():
+        case b"bearer":
+            return "Bearer", credentials.strip()
+        case b"basic":
+            return "Basic", _password(credentials.strip())
+        case _:
+            raise ForgedHook("Authorization is neither Bearer nor Basic")
+
+
+def _password(credentials: bytes) -> bytes:
+    try:
+        _user, colon, password = base64.b64decode(credentials, validate=True).partition(b":")
+    except binascii.Error:
+        raise ForgedHook("Basic credentials are not base64") from None
+    if not colon:
+        raise ForgedHook("Basic credentials without a password")
+    return password
+
+
+def _derived_key(word: str, fields: Fields, hook: RawHook) -> str:
+    """Tell an event from others by what it says: the same hook sent again has the same key."""
+    names = ("leg_id", "target", "attempt", "at")
+    parts = [fields.as_sent("call_id"), word, *map(fields.as_sent, names)]
+    if not fields.as_sent("call_id"):
+        # Without a call the rest says too little: the PBX's second `reset` is not its first.
+        parts.append(hashlib.sha256(hook.body).hexdigest()[:16])
+        if not fields.as_sent("at"):
+            parts.append(hook.arrived.isoformat())
+    key = "of:" + "|".join(quote(part, safe="+@ ", errors="replace") for part in parts)
+    if len(key) <= _KEY_LIMIT:
+        return key
+    return "of:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+_TRIED_WITH_REASON = re.compile(f"(.+):({'|'.join(get_args(Reason))})")
+
+
+def _tried(fields: Fields) -> tuple[Tried, ...]:
+    """A list, in a form `101:busy,sip:102@host:no_answer`; without a reason it failed."""
+    sent = fields.values.get("tried") or []
+    items = _listed(sent) if isinstance(sent, str) else sent
+    found = [_one_tried(item) for item in items] if isinstance(items, list) else [None]
+    if None in found:
+        fields.trouble("tried", "is not a list of targets and reasons")
+    return tuple(one for one in found if one)[:_TRIED_LIMIT]
+
+
+def _listed(text: str) -> Value:
+    if text.lstrip().startswith("["):
+        try:
+            return read_json(text)
+        except HookError:
+            return None
+    parts = (part.strip() for part in text.split(","))
+    pairs = ((_TRIED_WITH_REASON.fullmatch(part), part) for part in parts if part)
+    return [
+        {"target": found[1], "reason": found[2]} if found else {"target": part}
+        for found, part in pairs
+    ]
+
+
+def _one_tried(item: Value) -> Tried | None:
+    fields = Fields(item if isinstance(item, dict) else {})
+    target, reason = fields.text("target", limit=300), fields.text("reason")
+    return Tried(target, reason or "failed") if target and not fields.troubles else None
+
+
+def _options(hook: RawHook) -> dict[str, Value]:
+    try:
+        return read_form(hook.query)
+    except TooLarge:
+        return {}
+
+
+def _dialect(hook: RawHook) -> str | None:
+    """Which dialect the answer has; None for one that we do not know."""
+    asked = _options(hook).get("as") or "json"
+    return next((dialect for dialect in _DIALECTS if dialect == asked), None)
+
+
+def _one_step(hook: RawHook) -> bool:
+    return _options(hook).get("steps") == "one"
