@@ -217,6 +217,8 @@ async def serve(settings: Settings, host: str, port: int, say: Callable[[str], N
         server = create_app(settings)
         async with serving(server, host, port, progress=say) as bound:
             log.info("serving", host=host, port=bound, public_url=settings.public_url)
-            say(f"callrouter answers at {settings.public_url} (webhooks, API, pages). Ctrl+C stops.")
+            say(
+                f"callrouter answers at {settings.public_url} (webhooks, API, pages). Ctrl+C stops."
+            )
             await until_told_to_stop()
             say("Stopping: what was taken is being committed ...")

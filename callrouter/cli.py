@@ -3,160 +3,216 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from callrouter.settings import BadSettings, Settings, read_settings
+from callrouter import terminal
+from callrouter.settings import BadSettings, Settings
+from callrouter.terminal import Failed, settings_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class Failed(click.ClickException):
-    """A clear line on standard error, exit code 1."""
-
-    def show(self, file: Any = None) -> None:  # noqa: ANN401  click's signature
-        click.echo(f"callrouter: {self.format_message()}", file=file or sys.stderr)
+    from callrouter.flows.apply import Applied
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="callrouter")
 def main() -> None:
-    """Routes inbound calls to the right manager, remembers every one of them and explains why.
+    r"""Routes inbound calls to the right manager, remembers every one of them and explains why.
 
     \b
     Begin:   callrouter demo      look at it with a sample company
              callrouter init      set up your own
              callrouter serve     run it
+
+    Settings are read from the environment (CALLROUTER_...) and from .env in this folder.
     """
+
+
+# Options that several commands have
+
+_host = click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+_port = click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Its port."
+)
+_demo = click.option("--demo", "of_demo", is_flag=True, help="Of the demo's company.")
+_json = click.option("--json", "as_json", is_flag=True, help="The same body as the API's.")
+_lang = click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["ru", "en"]),
+    help="In which language; absent: the company's.",
+)
 
 
 # Serving
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+@main.command(short_help="Serve webhooks, the API and the pages.")
+@_host
+@_port
 def serve(host: str, port: int) -> None:
-    """Serve webhooks, the API and the pages; apply migrations first."""
+    """Serve webhooks, the API and the pages until told to stop.
+
+    Brings the base to this version first. The other commands work beside it.
+    """
     from callrouter.app import serve as run
     from callrouter.logs import set_up_logs
 
     set_up_logs()
-    _run(run(_settings(), host, port, _say))
+    _run(lambda: run(settings_of(), host, port, terminal.say))
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback only.")
-@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+@main.command(short_help="Serve a sample company that a fake PBX calls.")
+@_host
+@_port
 @click.option("--quiet", is_flag=True, help="Nobody calls but you.")
 def demo(host: str, port: int, quiet: bool) -> None:
-    """Serve a sample company in var/demo, with a PBX without telephones that calls it."""
+    """Serve a sample company in var/demo, with a PBX without telephones that calls it.
+
+    Listens on this machine only and never touches a real base.
+    """
     from callrouter.demo import demo as run
     from callrouter.logs import set_up_logs
 
     set_up_logs(level="WARNING", pretty=True)
-    _run(run(host, port, _say, quiet=quiet))
+    _run(lambda: run(host, port, terminal.say, quiet=quiet))
 
 
-def _run(doing: Awaitable[None]) -> None:
+def _run(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
     from callrouter.app import CannotServe
     from storage.database import BaseTooNew
 
-    async def run() -> None:
-        await doing
-
-    try:
-        asyncio.run(run())
-    except (CannotServe, BadSettings, BaseTooNew) as error:
-        raise Failed(str(error)) from error
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with terminal.clear_errors():
+        try:
+            asyncio.run(serving())
+        except (CannotServe, BadSettings, BaseTooNew) as error:
+            raise Failed(str(error)) from error
+        except OSError as error:
+            raise Failed(f"cannot serve: {error}") from error
+        except KeyboardInterrupt:
+            sys.exit(130)
 
 
 # Setting up
 
 
-@main.command()
-@click.option("--force", is_flag=True, help="Overwrite setup.toml and .env.")
-def init(force: bool) -> None:
-    """Ask five things, write setup.toml and .env, apply them, and show how to play one call."""
-    from callrouter.first_steps import ask_and_write
+@main.command(short_help="Set up your own company by five questions.")
+@click.option("--language", help="ru or en: of the questions, the file and the company.")
+@click.option("--company", help="Its name.")
+@click.option("--number", help="The number that people dial.")
+@click.option("--manager", "managers", multiple=True, help="'Name 101'; once for each of them.")
+@click.option("--last-resort", help="Where a call goes that nobody took.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take options, and defaults for the rest.")
+@click.option("--force", is_flag=True, help="Begin anew: replace the setup that is there.")
+def init(force: bool, **given: Any) -> None:  # noqa: ANN401  the five answers and `yes`
+    """Ask five things, write setup.toml and .env, put them in force, and show how to play a call.
 
-    ask_and_write(Path(), force=force)
-    _apply(Path("setup.toml"), say_what_next=True)
+    What is given as an option is not asked.
+    """
+    from callrouter import first_steps
+    from callrouter.setup_file import BadSetup
+
+    folder, file, settings = Path(), Path("setup.toml"), settings_of()
+    if not force and _setup_version(settings):
+        raise Failed(
+            "this base has a setup already: `callrouter export` prints it, `callrouter apply` "
+            "changes it, `callrouter init --force` replaces it"
+        )
+    asked = first_steps.Given(**given)
+    try:
+        first_steps.ask_and_write(
+            folder, settings, asked, ask=terminal.ask, say=terminal.say, force=force
+        )
+    except (first_steps.AlreadyThere, first_steps.BadOption) as error:
+        raise Failed(str(error)) from error
+    except BadSetup as error:
+        raise Failed(f"nothing was written.\n{_listed(error)}") from error
+    settings = settings_of()  # .env is new
+    applied = _put_in_force(settings, file, prune=force, force=force)
+    _warn(applied)
+    click.echo(first_steps.what_next(settings, applied.setup, folder))
 
 
-@main.command()
+def _setup_version(settings: Settings) -> int:
+    """The version in force; 0 where nothing was ever applied."""
+    from storage.setups import current_version
+
+    return 0 if terminal.no_base(settings) else terminal.read(settings, current_version)
+
+
+@main.command(short_help="Put setup.toml in force.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show the difference and apply nothing.")
 @click.option("--prune", is_flag=True, help="Remove what the file does not name.")
 @click.option("--force", is_flag=True, help="Apply over what was changed on the screen.")
 def apply(file: Path, dry_run: bool, prune: bool, force: bool) -> None:
-    """Put FILE (setup.toml) in force. All of it or, with an error, nothing."""
-    _apply(file, dry_run=dry_run, prune=prune, force=force)
+    """Put FILE (setup.toml) in force: all of it or, with an error, nothing.
+
+    Adds and changes what stands in the file. A running server uses it within two seconds.
+    """
+    applied = _put_in_force(settings_of(), file, dry_run=dry_run, prune=prune, force=force)
+    for line in applied.changes:
+        click.echo(line)
+    _warn(applied)
+    if not applied.changes:
+        click.echo("Nothing changes.")
+    elif dry_run:
+        click.echo("Not applied: --dry-run.")
+    else:
+        click.echo(f"Applied as version {applied.setup.version}.")
 
 
-def _apply(file: Path, *, say_what_next: bool = False, **options: bool) -> None:
+def _put_in_force(settings: Settings, file: Path, **options: bool) -> Applied:
     from callrouter.app import open_seal
-    from callrouter.first_steps import what_next
     from callrouter.flows.apply import ChangedOnScreen
     from callrouter.flows.apply import apply as run
     from callrouter.setup_file import BadSetup
 
-    settings = _settings()
     try:
         text = file.read_text(encoding="utf-8-sig")
-        applied = _write(settings, run, text, seal=open_seal(settings), now=_now(), **options)
+        seal = open_seal(settings)
+        return terminal.write(settings, run, text, seal=seal, now=terminal.now(), **options)
     except UnicodeDecodeError as error:
         raise Failed(f"{file}: not UTF-8 at byte {error.start}") from error
+    except OSError as error:
+        raise Failed(f"nothing was applied: {error}") from error
     except BadSetup as error:
-        lines = "\n".join(f"  {one}" for one in error.problems)
-        raise Failed(f"{file}: nothing was applied.\n{lines}") from error
+        raise Failed(f"{file}: nothing was applied.\n{_listed(error)}") from error
     except ChangedOnScreen as error:
         raise Failed(
             f"{error} changed the setup on the screen since the last apply; "
             "`callrouter export` shows it, --force applies the file over it. Nothing was applied."
         ) from error
-    for line in applied.changes:
-        click.echo(line)
+
+
+def _listed(error: Exception) -> str:
+    return "\n".join(f"  {line}" for line in str(error).splitlines())
+
+
+def _warn(applied: Applied) -> None:
     for warning in applied.warnings:
         click.echo(f"warning: {warning}", err=True)
-    if not applied.changes:
-        click.echo("Nothing changes.")
-    elif options.get("dry_run"):
-        click.echo("Not applied: --dry-run.")
-    else:
-        click.echo(f"Applied as version {applied.setup.version}.")
-    if say_what_next:
-        click.echo(what_next(settings, applied.setup))
 
 
-@main.command()
-def export() -> None:
-    """Print the setup in force; applying it again changes nothing."""
+@main.command(short_help="Print the setup in force.")
+@_demo
+def export(of_demo: bool) -> None:
+    """Print the setup in force as a setup.toml; applying it again changes nothing."""
     from callrouter.flows.apply import export as run
 
-    click.echo(_read(_settings(), run), nl=False)
+    click.echo(terminal.read(settings_of(demo=of_demo), run), nl=False)
 
 
-@main.group()
+@main.group(short_help="Tokens for programs that use the API.")
 def token() -> None:
     """Tokens for programs that use the API."""
 
 
-@token.command("add")
+@token.command("add", short_help="Make a token and print it, once.")
 @click.argument("name")
 @click.option(
     "--role",
@@ -164,161 +220,97 @@ def token() -> None:
     required=True,
     help="What the token may do.",
 )
-def add_token(name: str, role: Any) -> None:  # noqa: ANN401  click has checked it
-    """Make a token and print it, once."""
+@_demo
+def add_token(name: str, role: Any, of_demo: bool) -> None:  # noqa: ANN401  click has checked it
+    """Make a token called NAME and print it alone on standard output. It is shown only now."""
     from callrouter.flows.tokens import BadToken
     from callrouter.flows.tokens import add_token as run
 
     try:
-        click.echo(_write(_settings(), run, name, role, now=_now()))
+        click.echo(terminal.write(settings_of(demo=of_demo), run, name, role, now=terminal.now()))
     except BadToken as error:
         raise Failed(str(error)) from error
 
 
-@token.command("revoke")
+@token.command("revoke", short_help="Take a token back.")
 @click.argument("name")
-def revoke_token(name: str) -> None:
-    """Take a token back."""
+@_demo
+def revoke_token(name: str, of_demo: bool) -> None:
+    """Take the token called NAME back: within two seconds it opens nothing."""
     from callrouter.flows.tokens import BadToken
     from callrouter.flows.tokens import revoke_token as run
 
     try:
-        _write(_settings(), run, name, now=_now())
+        terminal.write(settings_of(demo=of_demo), run, name, now=terminal.now())
     except BadToken as error:
         raise Failed(str(error)) from error
     click.echo(f"{name}: taken back.")
 
 
-_demo = click.option("--demo", "of_demo", is_flag=True, help="Of the demo's company.")
-
-
-@main.command()
+@main.command(short_help="Print a one-time link to the pages.")
 @_demo
 def link(of_demo: bool) -> None:
-    """Print a one-time link that opens the pages."""
+    """Print a link that opens the pages once, within 24 hours."""
+    from callrouter.first_steps import LOCAL
     from callrouter.flows.visits import new_link
 
-    settings = _settings(of_demo=of_demo)
-    found = _write(settings, new_link, now=_now())
-    click.echo(f"{settings.public_url or 'http://127.0.0.1:8080'}/enter/{found}")
+    settings = settings_of(demo=of_demo)
+    found = terminal.write(settings, new_link, now=terminal.now())
+    click.echo(f"{settings.public_url or LOCAL}/enter/{found}")
 
 
 # Asking
 
 
-@main.command()
-@click.option("--line", required=True, help="The number that is dialled.")
+@main.command(short_help="Say what would happen to a call, and why.")
+@click.option("--line", required=True, help="The number that is dialled, or an alias of it.")
 @click.option("--caller", default="", help="Who calls; absent: withheld.")
 @click.option("--at", "moment", help="When, RFC 3339 or local time of the company; absent: now.")
-@click.option("--json", "as_json", is_flag=True, help="The same body as the API's.")
+@_json
+@_lang
 @_demo
-def route(line: str, caller: str, moment: str | None, as_json: bool, of_demo: bool) -> None:
-    """Say what would happen to a call, and why. Nothing is changed."""
-    from callrouter.asking import show_route
+def route(of_demo: bool, **asked: Any) -> None:  # noqa: ANN401  as the options have it
+    """Say what would happen to a call, and why. Nothing is changed.
 
-    click.echo(show_route(_reader(of_demo=of_demo), line, caller, moment, as_json=as_json, now=_now()))
+    Load, and who is busy, are taken as they are now; hours, shifts and rules as they are --at.
+    """
+    from callrouter.asking import CannotSay, show_route
+
+    read = terminal.reader(settings_of(demo=of_demo))
+    try:
+        click.echo(show_route(read, now=terminal.now(), **asked))
+    except CannotSay as error:
+        raise Failed(str(error)) from error
 
 
-@main.command()
+@main.command(short_help="Explain why a call went where it went.")
 @click.argument("call")
-@click.option("--json", "as_json", is_flag=True, help="The same body as the API's.")
+@_json
+@_lang
 @_demo
-def why(call: str, as_json: bool, of_demo: bool) -> None:
-    """Explain why CALL went where it went: its id, the PBX's own id, or `last`."""
-    from callrouter.asking import show_why
+def why(of_demo: bool, **asked: Any) -> None:  # noqa: ANN401  as the options have it
+    """Explain why CALL went where it went: our id of it, the PBX's own call_id, or `last`."""
+    from callrouter.asking import CannotSay, show_why
 
-    click.echo(show_why(_reader(of_demo=of_demo), call, as_json=as_json, now=_now()))
+    read = terminal.reader(settings_of(demo=of_demo))
+    try:
+        click.echo(show_why(read, **asked))
+    except CannotSay as error:
+        raise Failed(str(error)) from error
 
 
-@main.command()
+@main.command(short_help="Show the PBX's requests that were refused.")
 @click.option("--refused", is_flag=True, required=True, help="Hooks that were not let in.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @_demo
 def hooks(refused: bool, as_json: bool, of_demo: bool) -> None:
-    """Show what came from PBXs: the last 50 refused hooks of each account, and what was wrong."""
+    """Show the last 50 refused hooks of each account, the newest first, and what was wrong.
+
+    Neither bodies nor phones are kept of them.
+    """
     del refused
+    from callrouter.asking import show_refused
     from storage.journal import refusals
 
-    found = _read(_settings(of_demo=of_demo), refusals)
-    if as_json:
-        shown = [
-            {
-                "at": one.at.isoformat(),
-                "provider": one.provider,
-                "account": one.account,
-                "peer": one.peer,
-                "reason": one.reason,
-            }
-            for one in found
-        ]
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
-        return
-    for one in found:
-        click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}Z  {one.provider}/{one.account}  {one.peer}  {one.reason}")
-    if not found:
-        click.echo("No hook was refused.")
-
-
-# What the commands share
-
-
-def _say(line: str) -> None:
-    click.echo(line)
-    sys.stdout.flush()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _settings(*, of_demo: bool = False) -> Settings:
-    try:
-        settings = read_settings()
-    except BadSettings as error:
-        raise Failed(str(error)) from error
-    if of_demo:
-        from callrouter.demo import FOLDER
-
-        return Settings(data_dir=FOLDER, public_url="http://127.0.0.1:8080")
-    return settings
-
-
-def _reader(*, of_demo: bool) -> Callable[..., Any]:
-    """Run a read function on the base."""
-    settings = _settings(of_demo=of_demo)
-    return lambda do, *args, **kwargs: _read(settings, do, *args, **kwargs)
-
-
-def _read(
-    settings: Settings, do: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-) -> R:
-    return _at_base(settings, "read", do, *args, **kwargs)
-
-
-def _write(
-    settings: Settings, do: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-) -> R:
-    return _at_base(settings, "write", do, *args, **kwargs)
-
-
-def _at_base(settings: Settings, how: str, do: Callable[..., R], *args: Any, **kwargs: Any) -> R:  # noqa: ANN401
-    """Run a function in a short transaction of a guest, beside a server that may be running."""
-    from storage.database import BaseSilent, BaseTooNew, open_database
-
-    async def run() -> R:
-        database = open_database(settings.database, guest=True)
-        try:
-            await database.migrate()
-            found: R = await getattr(database, how)(do, *args, **kwargs)
-            return found
-        finally:
-            await database.close()
-
-    with suppress(OSError):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        return asyncio.run(run())
-    except (BaseSilent, BaseTooNew) as error:
-        raise Failed(f"the base does not answer: {error}") from error
-
-
+    found = terminal.read(settings_of(demo=of_demo), refusals)
+    click.echo(show_refused(found, as_json=as_json))

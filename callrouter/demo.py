@@ -131,5 +131,3 @@ callrouter demo: the sample company «Ромашка», 8 managers, 3 lines; a P
   Stop        Ctrl+C
 """
     )
-
-

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from callrouter.domain.phones import masked
 
@@ -57,8 +58,15 @@ def set_up_logs(*, level: str = "INFO", pretty: bool = False) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, shown],
         )
     )
+    handler.addFilter(_is_ours_to_tell)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
     logging.getLogger("aiohttp.access").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _is_ours_to_tell(record: logging.LogRecord) -> bool:
+    """False for aiohttp's words on malformed requests: they quote what came, phones and all."""
+    error = record.exc_info[0] if record.exc_info else None
+    return not (error and issubclass(error, HttpProcessingError))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, delete, func, or_, select
+from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select
 
 from callrouter.domain.calls import CallState, Leg, State, Told, hold_of
 from callrouter.domain.events import Direction
@@ -16,6 +16,7 @@ from callrouter.domain.phones import Caller, CallerKind
 from callrouter.domain.why import Why
 from storage import rows
 from storage.documents import read_decision, write_decision, write_why
+from storage.rows import among
 from storage.tables import call, decision, leg
 
 CallRef = tuple[str, str]
@@ -47,29 +48,33 @@ class StoredCall:
     over_at: datetime | None = None
 
 
+_FIND = (
+    select(call)
+    .where(among(call.c.account, "accounts"), among(call.c.ref, "refs"))
+    .order_by(call.c.generation)
+)
+
+
 def find(conn: Connection, refs: Iterable[CallRef]) -> dict[CallRef, StoredCall]:
     """The newest generation of each call that these references name."""
     wanted = set(refs)
     if not wanted:
         return {}
-    found = conn.execute(
-        select(call)
-        .where(
-            call.c.account.in_(sorted({account for account, _ in wanted})),
-            call.c.ref.in_(sorted({ref for _, ref in wanted})),
-        )
-        .order_by(call.c.generation)
-    )
+    accounts, names = {account for account, _ in wanted}, {ref for _, ref in wanted}
+    found = conn.execute(_FIND, {"accounts": accounts, "refs": names})
     return {
         (row.account, row.ref): _stored(row) for row in found if (row.account, row.ref) in wanted
     }
 
 
+_BY_IDS = select(call).where(among(call.c.id, "ids"))
+
+
 def by_ids(conn: Connection, ids: Iterable[str]) -> dict[str, StoredCall]:
-    wanted = sorted(set(ids))
+    wanted = set(ids)
     if not wanted:
         return {}
-    return {row.id: _stored(row) for row in conn.execute(select(call).where(call.c.id.in_(wanted)))}
+    return {row.id: _stored(row) for row in conn.execute(_BY_IDS, {"ids": wanted})}
 
 
 def _stored(row: Any) -> StoredCall:  # noqa: ANN401  a row of `call`
@@ -97,17 +102,27 @@ def _stored(row: Any) -> StoredCall:  # noqa: ANN401  a row of `call`
     )
 
 
+_TOLD_OF = (
+    select(
+        decision.c.call,
+        decision.c.key,
+        decision.c.run,
+        decision.c.attempt,
+        decision.c.at,
+        decision.c.decision,
+        decision.c.setup,
+    )
+    .where(among(decision.c.call, "calls"))
+    .order_by(decision.c.run, decision.c.attempt)
+)
+
+
 def told_of(conn: Connection, calls: Iterable[str]) -> dict[str, list[Told]]:
     """What these calls were told, in order."""
     ids = list(calls)
     found: dict[str, list[Told]] = {one: [] for one in ids}
     if ids:
-        c = decision.c
-        for row in conn.execute(
-            select(c.call, c.key, c.run, c.attempt, c.at, c.decision, c.setup)
-            .where(c.call.in_(ids))
-            .order_by(c.run, c.attempt)
-        ):
+        for row in conn.execute(_TOLD_OF, {"calls": ids}):
             found[row.call].append(
                 Told(row.key, row.run, row.attempt, row.at, read_decision(row.decision), row.setup)
             )
@@ -135,6 +150,9 @@ def keep_told(conn: Connection, told: Sequence[tuple[str, Told, Why]]) -> None:
     )
 
 
+_FORGET_LEGS = delete(leg).where(among(leg.c.call, "calls"))
+
+
 def save(
     conn: Connection,
     calls: Sequence[tuple[StoredCall, CallState]],
@@ -145,7 +163,7 @@ def save(
     """Write calls as their events leave them, with all their legs. `new`: not yet in the base."""
     known = [stored.id for stored, _ in calls if stored.id not in new]
     if known:
-        conn.execute(delete(leg).where(leg.c.call.in_(known)))
+        conn.execute(_FORGET_LEGS, {"calls": known})
     fresh = [_call_row(stored, state, now) for stored, state in calls if stored.id in new]
     rows.add(conn, call, fresh)
     rows.put(
@@ -219,23 +237,23 @@ def _leg_row(stored: StoredCall, one: Leg, now: datetime) -> dict[str, Any]:
     }
 
 
+_HOLDS = select(
+    leg.c.call,
+    leg.c.ref,
+    leg.c.manager,
+    leg.c.hold,
+    leg.c.ring_from,
+    leg.c.answered_at,
+    leg.c.hold_until,
+    leg.c.mode,
+    leg.c.stranger,
+).where(leg.c.hold.is_not(None), leg.c.hold_until > bindparam("now"), leg.c.manager.is_not(None))
+
+
 def holds(conn: Connection, now: datetime) -> dict[str, list[Hold]]:
     """What holds each manager now or soon: every window, talk and wrap-up that is not over."""
-    c = leg.c
     found: dict[str, list[Hold]] = {}
-    for row in conn.execute(
-        select(
-            c.call,
-            c.ref,
-            c.manager,
-            c.hold,
-            c.ring_from,
-            c.answered_at,
-            c.hold_until,
-            c.mode,
-            c.stranger,
-        ).where(c.hold.is_not(None), c.hold_until > now, c.manager.is_not(None))
-    ):
+    for row in conn.execute(_HOLDS, {"now": now}):
         kind: HoldKind = row.hold
         since = row.ring_from if kind == "ring" else row.answered_at
         found.setdefault(row.manager, []).append(
@@ -263,23 +281,39 @@ class Talk:
     answered_at: datetime
 
 
+_TALKS_ON = select(leg.c.call, leg.c.ref, leg.c.account, leg.c.dial, leg.c.answered_at).where(
+    among(leg.c.account, "accounts"),
+    among(leg.c.dial, "dials"),
+    leg.c.answered_at >= bindparam("since"),
+)
+
+
 def talks_on(conn: Connection, phones: Iterable[tuple[str, str]], since: datetime) -> list[Talk]:
     """The talks on these phones (account, dial) that were answered since a moment."""
     wanted = set(phones)
     if not wanted:
         return []
-    c = leg.c
+    accounts, dials = {account for account, _ in wanted}, {dial for _, dial in wanted}
     return [
         Talk(row.call, row.ref, row.account, row.dial, row.answered_at)
-        for row in conn.execute(
-            select(c.call, c.ref, c.account, c.dial, c.answered_at).where(
-                c.account.in_(sorted({account for account, _ in wanted})),
-                c.dial.in_(sorted({dial for _, dial in wanted})),
-                c.answered_at >= since,
-            )
-        )
+        for row in conn.execute(_TALKS_ON, {"accounts": accounts, "dials": dials, "since": since})
         if row.answered_at and (row.account, row.dial) in wanted
     ]
+
+
+_ONCE = (
+    select(leg.c.manager, leg.c.call, func.max(leg.c.stranger.cast(Integer)).label("stranger"))
+    .where(
+        among(leg.c.manager, "managers"),
+        leg.c.answered_at >= bindparam("since"),
+        leg.c.machine.is_(False),
+    )
+    .group_by(leg.c.manager, leg.c.call)
+    .subquery()
+)
+_TALKS_TODAY = select(_ONCE.c.manager, func.count(), func.sum(_ONCE.c.stranger)).group_by(
+    _ONCE.c.manager
+)
 
 
 def talks_today(
@@ -288,16 +322,7 @@ def talks_today(
     """Per manager since a moment: calls he talked on, and how many of them were strangers'."""
     if not managers:
         return {}
-    c = leg.c
-    once = (
-        select(c.manager, c.call, func.max(c.stranger.cast(Integer)).label("stranger"))
-        .where(c.manager.in_(managers), c.answered_at >= since, c.machine.is_(False))
-        .group_by(c.manager, c.call)
-        .subquery()
-    )
-    found = conn.execute(
-        select(once.c.manager, func.count(), func.sum(once.c.stranger)).group_by(once.c.manager)
-    )
+    found = conn.execute(_TALKS_TODAY, {"managers": managers, "since": since})
     return {manager: (calls, int(strangers or 0)) for manager, calls, strangers in found}
 
 

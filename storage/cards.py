@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from callrouter.domain.routing import CardFacts
 from storage import rows
 from storage.ids import new_id
+from storage.rows import among
 from storage.tables import act, card, load, responsibility, transition
 
 DAY = timedelta(days=1)
@@ -47,27 +48,30 @@ class CardState:
     closed: bool
 
 
+_OF_CONTACTS = (
+    select(
+        card.c.id,
+        card.c.number,
+        card.c.contact,
+        card.c.pipeline,
+        card.c.status,
+        card.c.manager,
+        card.c.last_contact_at,
+        card.c.closed_at,
+    )
+    .where(among(card.c.contact, "contacts"))
+    .order_by(card.c.number)
+)
+_CLAIMED = select(card.c.open_for, card.c.id).where(among(card.c.open_for, "claims"))
+
+
 def of_contacts(conn: Connection, contacts: Iterable[str]) -> dict[str, tuple[CardFacts, ...]]:
     """Each contact's open cards and, of the closed ones, those that somebody was responsible for."""
-    ids = sorted(set(contacts))
+    ids = set(contacts)
     if not ids:
         return {}
-    c = card.c
     found: dict[str, list[CardFacts]] = {}
-    for row in conn.execute(
-        select(
-            c.id,
-            c.number,
-            c.contact,
-            c.pipeline,
-            c.status,
-            c.manager,
-            c.last_contact_at,
-            c.closed_at,
-        )
-        .where(c.contact.in_(ids))
-        .order_by(c.number)
-    ):
+    for row in conn.execute(_OF_CONTACTS, {"contacts": ids}):
         if row.contact:
             found.setdefault(row.contact, []).append(
                 CardFacts(
@@ -108,13 +112,7 @@ def make(conn: Connection, new: Sequence[NewCard], *, now: datetime) -> dict[str
     )
     claims = [claim(one.contact, one.pipeline) for one in new if one.claimed]
     stand = (
-        {
-            row.open_for: row.id
-            for row in conn.execute(
-                select(card.c.open_for, card.c.id).where(card.c.open_for.in_(claims))
-            )
-            if row.open_for
-        }
+        {row.open_for: row.id for row in conn.execute(_CLAIMED, {"claims": claims}) if row.open_for}
         if claims
         else {}
     )
@@ -143,11 +141,23 @@ def claim(contact: str, pipeline: str) -> str:
     return f"{contact}:{pipeline}"
 
 
+_STATES = select(
+    card.c.id,
+    card.c.number,
+    card.c.pipeline,
+    card.c.status,
+    card.c.manager,
+    card.c.manager_by,
+    card.c.manager_at,
+    card.c.last_contact_at,
+    card.c.closed_at,
+).where(among(card.c.id, "ids"))
+
+
 def states(conn: Connection, ids: Iterable[str]) -> dict[str, CardState]:
-    wanted = sorted(set(ids))
+    wanted = set(ids)
     if not wanted:
         return {}
-    c = card.c
     return {
         row.id: CardState(
             row.id,
@@ -160,19 +170,7 @@ def states(conn: Connection, ids: Iterable[str]) -> dict[str, CardState]:
             row.last_contact_at,
             row.closed_at is not None,
         )
-        for row in conn.execute(
-            select(
-                c.id,
-                c.number,
-                c.pipeline,
-                c.status,
-                c.manager,
-                c.manager_by,
-                c.manager_at,
-                c.last_contact_at,
-                c.closed_at,
-            ).where(c.id.in_(wanted))
-        )
+        for row in conn.execute(_STATES, {"ids": wanted})
     }
 
 
@@ -287,19 +285,25 @@ def count_load(
     )
 
 
+_LOAD_OF = (
+    select(load.c.manager, load.c.pipeline, load.c.status, func.sum(load.c.cards).label("cards"))
+    .where(
+        among(load.c.manager, "managers"),
+        load.c.until.is_(None),
+        load.c.day >= bindparam("since_day"),
+    )
+    .group_by(load.c.manager, load.c.pipeline, load.c.status)
+)
+
+
 def load_of(
     conn: Connection, managers: Sequence[str], since_day: int
 ) -> dict[str, dict[tuple[str, str], int]]:
     """Per manager: how many of his open cards in (pipeline, status) were touched since a day."""
     if not managers:
         return {}
-    c = load.c
     found: dict[str, dict[tuple[str, str], int]] = {}
-    for row in conn.execute(
-        select(c.manager, c.pipeline, c.status, func.sum(c.cards).label("cards"))
-        .where(c.manager.in_(managers), c.until.is_(None), c.day >= since_day)
-        .group_by(c.manager, c.pipeline, c.status)
-    ):
+    for row in conn.execute(_LOAD_OF, {"managers": managers, "since_day": since_day}):
         found.setdefault(row.manager, {})[row.pipeline, row.status] = int(row.cards)
     return found
 
@@ -327,6 +331,9 @@ def counted(conn: Connection) -> Mapping[_Slot, int]:
     }
 
 
+_DONE = select(act.c.call, act.c.act).where(among(act.c.call, "calls"))
+
+
 def claim_acts(
     conn: Connection, acts: Sequence[tuple[str, str]], *, now: datetime
 ) -> set[tuple[str, str]]:
@@ -334,12 +341,8 @@ def claim_acts(
     if not acts:
         return set()
     wanted = set(acts)
-    c = act.c
     done = {
-        (row.call, row.act)
-        for row in conn.execute(
-            select(c.call, c.act).where(c.call.in_(sorted({call for call, _ in wanted})))
-        )
+        (row.call, row.act) for row in conn.execute(_DONE, {"calls": {call for call, _ in wanted}})
     }
     new = sorted(wanted - done)
     rows.add(conn, act, [{"call": call, "act": name, "at": now} for call, name in new])

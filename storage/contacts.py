@@ -10,6 +10,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from storage import rows
 from storage.ids import new_id
+from storage.rows import among
 from storage.tables import contact, contact_email, contact_phone, contact_tag
 
 
@@ -37,34 +38,6 @@ class NewContact:
     source: str | None = None
 
 
-def by_numbers(conn: Connection, numbers: Iterable[str]) -> dict[str, list[Contact]]:
-    """Who has each of these numbers (E.164), those merged into another left out."""
-    wanted = sorted(set(numbers))
-    if not wanted:
-        return {}
-    c, p = contact.c, contact_phone.c
-    found = conn.execute(
-        select(p.number, *_COLUMNS)
-        .join_from(contact_phone, contact, p.contact == c.id)
-        .where(p.number.in_(wanted), c.merged_into.is_(None))
-        .order_by(p.chosen.desc(), c.created_at)
-    ).all()
-    tags = _tags(conn, [row.id for row in found])
-    people: dict[str, list[Contact]] = {}
-    for row in found:
-        people.setdefault(row.number, []).append(_contact(row, tags))
-    return people
-
-
-def by_ids(conn: Connection, ids: Iterable[str]) -> dict[str, Contact]:
-    wanted = sorted(set(ids))
-    if not wanted:
-        return {}
-    found = conn.execute(select(*_COLUMNS).where(contact.c.id.in_(wanted))).all()
-    tags = _tags(conn, wanted)
-    return {row.id: _contact(row, tags) for row in found}
-
-
 _COLUMNS = (
     contact.c.id,
     contact.c.name,
@@ -76,6 +49,37 @@ _COLUMNS = (
     contact.c.tried_at,
     contact.c.created_at,
 )
+_BY_NUMBERS = (
+    select(contact_phone.c.number, *_COLUMNS)
+    .join_from(contact_phone, contact, contact_phone.c.contact == contact.c.id)
+    .where(among(contact_phone.c.number, "numbers"), contact.c.merged_into.is_(None))
+    .order_by(contact_phone.c.chosen.desc(), contact.c.created_at)
+)
+_BY_IDS = select(*_COLUMNS).where(among(contact.c.id, "ids"))
+_TAGS = select(contact_tag).where(among(contact_tag.c.contact, "ids"))
+_CLAIMED = select(contact.c.made_for, contact.c.id).where(among(contact.c.made_for, "numbers"))
+
+
+def by_numbers(conn: Connection, numbers: Iterable[str]) -> dict[str, list[Contact]]:
+    """Who has each of these numbers (E.164), those merged into another left out."""
+    wanted = set(numbers)
+    if not wanted:
+        return {}
+    found = conn.execute(_BY_NUMBERS, {"numbers": wanted}).all()
+    tags = _tags(conn, [row.id for row in found])
+    people: dict[str, list[Contact]] = {}
+    for row in found:
+        people.setdefault(row.number, []).append(_contact(row, tags))
+    return people
+
+
+def by_ids(conn: Connection, ids: Iterable[str]) -> dict[str, Contact]:
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    found = conn.execute(_BY_IDS, {"ids": wanted}).all()
+    tags = _tags(conn, wanted)
+    return {row.id: _contact(row, tags) for row in found}
 
 
 def _contact(row: object, tags: Mapping[str, frozenset[str]]) -> Contact:
@@ -95,11 +99,11 @@ def _contact(row: object, tags: Mapping[str, frozenset[str]]) -> Contact:
     )
 
 
-def _tags(conn: Connection, ids: Sequence[str]) -> dict[str, frozenset[str]]:
+def _tags(conn: Connection, ids: Iterable[str]) -> dict[str, frozenset[str]]:
     if not ids:
         return {}
     found: dict[str, set[str]] = {}
-    for row in conn.execute(select(contact_tag).where(contact_tag.c.contact.in_(ids))):
+    for row in conn.execute(_TAGS, {"ids": ids}):
         found.setdefault(row.contact, set()).add(row.tag)
     return {id_: frozenset(tags) for id_, tags in found.items()}
 
@@ -126,11 +130,7 @@ def make(conn: Connection, new: Sequence[NewContact], *, now: datetime) -> dict[
     if not numbers:
         return {}
     claimed = {
-        row.made_for: row.id
-        for row in conn.execute(
-            select(contact.c.made_for, contact.c.id).where(contact.c.made_for.in_(numbers))
-        )
-        if row.made_for
+        row.made_for: row.id for row in conn.execute(_CLAIMED, {"numbers": numbers}) if row.made_for
     }
     rows.add_new(
         conn,

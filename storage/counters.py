@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from storage import rows
+from storage.rows import among
 from storage.tables import counter, pulse
+
+_DRAW = (
+    update(counter)
+    .where(counter.c.name == bindparam("series"))
+    .values(value=counter.c.value + bindparam("count"))
+    .returning(counter.c.value)
+)
 
 
 def draw(conn: Connection, name: str, count: int) -> range:
     """The next numbers of a series; the gate keeps them without gaps within what commits."""
     if count == 0:
         return range(0)
-    found = conn.execute(
-        update(counter)
-        .where(counter.c.name == name)
-        .values(value=counter.c.value + count)
-        .returning(counter.c.value)
-    ).scalar_one_or_none()
+    found = conn.execute(_DRAW, {"series": name, "count": count}).scalar_one_or_none()
     if found is None:
         rows.add(conn, counter, [{"name": name, "value": count}])
         found = count
@@ -31,12 +34,15 @@ Pulse = tuple[datetime | None, datetime | None]
 """(last offer, last talk)."""
 
 
+_PULSES = select(pulse).where(among(pulse.c.manager, "managers"))
+
+
 def pulses(conn: Connection, managers: Sequence[str]) -> dict[str, Pulse]:
     if not managers:
         return {}
     return {
         row.manager: (row.last_offer, row.last_talk)
-        for row in conn.execute(select(pulse).where(pulse.c.manager.in_(managers)))
+        for row in conn.execute(_PULSES, {"managers": managers})
     }
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from callrouter.domain.events import CallEvent
 from storage import rows
 from storage.documents import read_event, write_event
 from storage.ids import new_id
+from storage.rows import among
 from storage.tables import event, quarantine, refused
 
 EventKey = tuple[str, str]
@@ -49,18 +50,24 @@ class Refused:
     peer: str
 
 
+_FIND = select(
+    event.c.account,
+    event.c.key,
+    event.c.call,
+    event.c.body,
+    event.c.query,
+    event.c.answer,
+    event.c.answer_type,
+).where(among(event.c.account, "accounts"), among(event.c.key, "keys"))
+
+
 def find(conn: Connection, keys: Iterable[EventKey]) -> dict[EventKey, Stored]:
     """Which of these events the journal has already."""
     wanted = set(keys)
     if not wanted:
         return {}
-    c = event.c
-    found = conn.execute(
-        select(c.account, c.key, c.call, c.body, c.query, c.answer, c.answer_type).where(
-            c.account.in_(sorted({account for account, _ in wanted})),
-            c.key.in_(sorted({key for _, key in wanted})),
-        )
-    )
+    accounts, names = {account for account, _ in wanted}, {key for _, key in wanted}
+    found = conn.execute(_FIND, {"accounts": accounts, "keys": names})
     return {
         (row.account, row.key): Stored(
             row.call, Raw(row.body, row.query, row.answer, row.answer_type)
@@ -104,15 +111,25 @@ def set_answers(conn: Connection, answers: Mapping[EventKey, tuple[bytes, str]])
         )
 
 
+_EVENTS_OF = select(event.c.call, event.c.event).where(among(event.c.call, "calls"))
+
+
 def events_of(conn: Connection, calls: Iterable[str]) -> dict[str, list[CallEvent]]:
     """Every event of these calls."""
     ids = list(calls)
     found: dict[str, list[CallEvent]] = {call: [] for call in ids}
     if ids:
-        for row in conn.execute(select(event.c.call, event.c.event).where(event.c.call.in_(ids))):
+        for row in conn.execute(_EVENTS_OF, {"calls": ids}):
             if row.call is not None:
                 found[row.call].append(read_event(row.event))
     return found
+
+
+_RESETS_OF = select(event.c.account, event.c.moment).where(
+    among(event.c.account, "accounts"),
+    event.c.kind == "reset",
+    event.c.received >= bindparam("since"),
+)
 
 
 def resets_of(
@@ -122,12 +139,7 @@ def resets_of(
     names = sorted(set(accounts))
     found: dict[str, list[datetime]] = {name: [] for name in names}
     if names:
-        c = event.c
-        for row in conn.execute(
-            select(c.account, c.moment).where(
-                c.account.in_(names), c.kind == "reset", c.received >= since
-            )
-        ):
+        for row in conn.execute(_RESETS_OF, {"accounts": names, "since": since}):
             found[row.account].append(row.moment)
     return found
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, true
 
 from callrouter.domain.calls import OVER, State
 from callrouter.domain.phones import read_caller
-from storage.documents import read_decision, read_why
+from storage.listing_told import last_told, told_of
 from storage.listing_values import MOST, CallView, DecisionView, LegView, Slice, Viewer, cut
-from storage.tables import call, card, contact, decision, leg
+from storage.tables import call, card, contact, leg
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 CallPlace = tuple[datetime, str]
 """Where a call stands in a list: its start and its id."""
@@ -43,7 +45,7 @@ def list_calls(
     if state:
         where.append(c.state == state)
         if state not in OVER:
-            where.append(c.known_end.is_not(None))  # what is open has one; few rows, by index
+            where.append(_is_open())
     if line is not None:
         where.append(c.line == line)
     if manager is not None:
@@ -75,7 +77,7 @@ def calls_by_id(conn: Connection, ids: Iterable[str], viewer: Viewer) -> tuple[C
         return ()
     found = conn.execute(_calls().where(call.c.id.in_(wanted), _visible(viewer))).all()
     calls = _with_legs(conn, [_call(row) for row in found])
-    told = _last_told(conn, [one.id for one in calls])
+    told = last_told(conn, [one.id for one in calls])
     return tuple(replace(one, told=told.get(one.id)) for one in calls)
 
 
@@ -83,7 +85,7 @@ def calls_now(conn: Connection, viewer: Viewer, limit: int = 50) -> tuple[CallVi
     """Every open call (at most 200) and the last `limit` calls, newest first, as `calls_by_id`."""
     c = call.c
     newest = select(c.id).where(_visible(viewer)).order_by(c.started_at.desc(), c.id.desc())
-    still_open = newest.where(c.known_end.is_not(None)).limit(MOST)
+    still_open = newest.where(_is_open()).limit(MOST)
     ids = [*conn.scalars(still_open), *conn.scalars(newest.limit(min(limit, MOST)))]
     return calls_by_id(conn, ids, viewer)
 
@@ -113,20 +115,18 @@ def why_of(
     mine = conn.execute(_calls().where(call.c.id == call_id, _visible(viewer))).one_or_none()
     if mine is None:
         return None
-    c = decision.c
-    told = conn.execute(
-        select(c.call, c.run, c.attempt, c.at, c.decision, c.why)
-        .where(c.call == call_id)
-        .order_by(c.run.desc(), c.attempt.desc())
-        .limit(MOST)
-    ).all()
     (found,) = _with_legs(conn, [_call(mine)])
-    return found, tuple(_told(row) for row in reversed(told))
+    return found, told_of(conn, call_id)
 
 
 def _visible(viewer: Viewer) -> ColumnElement[bool]:  # noqa: ARG001  every role sees all for now
     """Which calls a viewer may read."""
     return true()
+
+
+def _is_open() -> ColumnElement[bool]:
+    """Only what is open has a known end. A comparison, so that SQLite takes the index of those."""
+    return call.c.known_end > _EPOCH
 
 
 def _called_by(caller: str, region: str) -> ColumnElement[bool]:
@@ -245,27 +245,4 @@ def _leg(row: Any) -> LegView:  # noqa: ANN401  a row of `leg`
         machine=row.machine,
         presumed=row.presumed,
         talk_s=row.talk_s,
-    )
-
-
-def _last_told(conn: Connection, ids: Sequence[str]) -> dict[str, DecisionView]:
-    if not ids:
-        return {}
-    c = decision.c
-    place = func.row_number().over(partition_by=c.call, order_by=(c.run.desc(), c.attempt.desc()))
-    ranked = select(c.call, c.run, c.attempt, place.label("place")).where(c.call.in_(ids))
-    last = ranked.subquery()
-    found = conn.execute(
-        select(c.call, c.run, c.attempt, c.at, c.decision, c.why).where(
-            tuple_(c.call, c.run, c.attempt).in_(
-                select(last.c.call, last.c.run, last.c.attempt).where(last.c.place == 1)
-            )
-        )
-    )
-    return {row.call: _told(row) for row in found}
-
-
-def _told(row: Any) -> DecisionView:  # noqa: ANN401  a row of `decision`
-    return DecisionView(
-        row.call, row.run, row.attempt, row.at, read_decision(row.decision), read_why(row.why)
     )

@@ -1,26 +1,87 @@
-"""Many rows in one statement, the same on both engines."""
+"""Many rows in one statement, the same on both engines.
+
+To make a statement costs more than to run it: those of the hot path are made once, with parameters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Insert,
+    Table,
+    Text,
+    TypeDecorator,
+    bindparam,
+    insert,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+    from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = Mapping[str, Any]
+
+
+# Finding
+
+
+class _Texts(TypeDecorator[Iterable[str]]):
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Iterable[str] | None, dialect: Dialect) -> str:  # noqa: ARG002
+        return json.dumps(list(value or ()))
+
+
+class _Among(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+
+def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """`column IN (…)`, for any number of texts given as the parameter `name`.
+
+    The list is one parameter, so a statement is the same one however long it is, and need be
+    neither made nor prepared again.
+    """
+    return _Among(column, bindparam(name, type_=_Texts()))
+
+
+@compiles(_Among)
+def _among(element: _Among, compiler: SQLCompiler, **how: object) -> str:
+    column, texts = (compiler.process(one, **how) for one in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608  of placeholders
+
+
+@compiles(_Among, "postgresql")
+def _among_postgres(element: _Among, compiler: SQLCompiler, **how: object) -> str:
+    column, texts = (compiler.process(one, **how) for one in element.clauses)
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({texts} AS json))))"
+
+
+# Writing
 
 
 def add(conn: Connection, table: Table[Any], rows: Sequence[Row]) -> None:
     """Insert rows; a key that is there already is an error."""
     if rows:
-        conn.execute(insert(table), list(rows))
+        conn.execute(_adding(table), list(rows))
 
 
 def add_new(conn: Connection, table: Table[Any], rows: Sequence[Row]) -> None:
     """Insert rows; those whose key is there already are passed over."""
     if rows:
-        conn.execute(_insert(conn, table).on_conflict_do_nothing(), list(rows))
+        conn.execute(_adding_new(conn.dialect.name, table), list(rows))
 
 
 def put(conn: Connection, table: Table[Any], rows: Sequence[Row]) -> None:
@@ -28,13 +89,27 @@ def put(conn: Connection, table: Table[Any], rows: Sequence[Row]) -> None:
 
     All rows have the same columns.
     """
-    if not rows:
-        return
-    statement = _insert(conn, table)
+    if rows:
+        conn.execute(_putting(conn.dialect.name, table, tuple(rows[0])), list(rows))
+
+
+@cache
+def _adding(table: Table[Any]) -> Insert:
+    return insert(table)
+
+
+@cache
+def _adding_new(dialect: str, table: Table[Any]) -> Insert:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache
+def _putting(dialect: str, table: Table[Any], columns: tuple[str, ...]) -> Insert:
+    statement = _insert(dialect, table)
     keys = [column.name for column in table.primary_key]
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+    changed = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-def _insert(conn: Connection, table: Table[Any]) -> postgresql.Insert | sqlite.Insert:
-    return sqlite.insert(table) if conn.dialect.name == "sqlite" else postgresql.insert(table)
+def _insert(dialect: str, table: Table[Any]) -> postgresql.Insert | sqlite.Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

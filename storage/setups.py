@@ -20,10 +20,12 @@ KEPT = 16
 """So many versions stay in memory: running calls go on with the one they began with."""
 
 
+_CURRENT = select(setup_version.c.version).where(setup_version.c.until.is_(None))
+
+
 def current_version(conn: Connection) -> int:
     """The version in force; 0 when nothing was applied yet."""
-    c = setup_version.c
-    return conn.execute(select(c.version).where(c.until.is_(None))).scalar_one_or_none() or 0
+    return conn.execute(_CURRENT).scalar_one_or_none() or 0
 
 
 def load(conn: Connection, version: int) -> Setup:

@@ -22,6 +22,7 @@ from callrouter.domain.decisions import (
 from callrouter.domain.phones import clean_text, is_dialable
 from webhooks.provider import Answer
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
 _PLAYABLE: Final = re.compile(r"[A-Za-z0-9_.:/@%+~-]{1,256}")
 
 
@@ -46,13 +47,16 @@ def keep_dialable(decision: Decision, may_ring: Callable[[str], bool]) -> Decisi
 
 def _ringable(steps: Iterable[PlanStep], may_ring: Callable[[str], bool]) -> Iterator[PlanStep]:
     for step in steps:
-        if targets := tuple(target for target in step.targets if may_ring(target.dial)):
+        targets = tuple(target for target in step.targets if may_ring(target.dial))
+        if targets == step.targets:
+            yield step
+        elif targets:
             yield replace(step, targets=targets)
 
 
 def from_step(decision: Decision, first: int, *, only: bool) -> Decision:
     """Leave out the steps before `first` and, with `only`, those after it: the PBX asks again."""
-    if not isinstance(decision, Connect):
+    if not isinstance(decision, Connect) or not (first or only):
         return decision
     steps = decision.steps[first:]
     if only and len(steps) > 1:
@@ -63,8 +67,7 @@ def from_step(decision: Decision, first: int, *, only: bool) -> Decision:
 def as_json(decision: Decision) -> Answer:
     """The contract's document; dials are bare."""
     document = _document(decision)
-    said = json.dumps(document, ensure_ascii=False)
-    return _answer(document, said, "application/json")
+    return _answer(document, _JSON.encode(document), "application/json")
 
 
 def as_asterisk(decision: Decision, spell: Callable[[str], str]) -> Answer:

@@ -78,14 +78,7 @@ def read_form(text: str, charset: str = "utf-8") -> dict[str, Value]:
 def read_json(text: str) -> Value:
     """Read JSON; numbers stay texts. Raises UnreadableHook or TooLarge."""
     try:
-        found: Value = json.loads(
-            text,
-            strict=False,  # a line feed inside a text spoils that text, not the event
-            parse_int=str,  # digits as sent: 1700000000.10 is an id, and 5 000 digits no number
-            parse_float=str,
-            parse_constant=lambda _: Unreadable("is not a number"),
-            object_pairs_hook=_without_contradictions,
-        )
+        found: Value = _JSON.decode(text)
     except RecursionError:
         raise UnreadableHook("body", "is nested too deeply") from None
     except ValueError:
@@ -138,6 +131,14 @@ def agreed(body: Mapping[str, Value], query: Mapping[str, Value]) -> dict[str, V
     }
 
 
+_JSON: Final = json.JSONDecoder(
+    strict=False,  # a line feed inside a text spoils that text, not the event
+    parse_int=str,  # digits as sent: 1700000000.10 is an id, and 5 000 digits no number
+    parse_float=str,
+    parse_constant=lambda _: Unreadable("is not a number"),
+    object_pairs_hook=_without_contradictions,
+)
+
 _RFC_3339 = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2}):(?P<s>[0-9]{2})"
     r"(?:[.,](?P<part>[0-9]{1,9}))?(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?"
@@ -154,6 +155,12 @@ def read_time(text: str, zone: tzinfo) -> datetime:
     own = (found["zone"] or "").upper()
     moment = datetime.fromisoformat(f"{found['day']}T{found['time']}:{seconds}.{part}{own}")
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _only_text(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c for c in text if unicodedata.category(c) not in _NO_TEXT)
 
 
 @dataclass(slots=True)
@@ -177,7 +184,7 @@ class Fields:
             return None
         if len(value) > limit:
             self.trouble(name, f"is longer than {limit} characters")
-        elif any(unicodedata.category(letter) in _NO_TEXT for letter in value):
+        elif value != _only_text(value):
             self.trouble(name, "holds characters that are no text")
         else:
             return value
@@ -195,7 +202,7 @@ class Fields:
         if len(value) > limit:
             self.trouble(name, f"is longer than {limit} characters")
             return None
-        return "".join(c for c in value if unicodedata.category(c) not in _NO_TEXT)
+        return _only_text(value)
 
     def word(self, name: str, meanings: Mapping[str, T]) -> T | None:
         """One of the sender's words, translated into ours."""

@@ -15,6 +15,7 @@ _INSTANT = re.compile(
     r"(?P<fraction>\.[0-9]{1,20})?(?P<zone>[Zz]|[+\- ][0-9]{2}:[0-9]{2})"
 )
 _LEAP_SECOND = "60"
+_OUR_TIME = r"^(19[7-9][0-9]|2[01][0-9][0-9])-"
 
 
 def read_instant(text: object) -> datetime:
@@ -32,6 +33,14 @@ def read_instant(text: object) -> datetime:
         raise ValueError("there is no such moment") from None
 
 
+def _read_in_our_time(text: object) -> datetime:
+    """Hours and holidays are reckoned in local time, which the ends of the calendar do not have."""
+    moment = read_instant(text)
+    if not re.match(_OUR_TIME, str(text)):
+        raise ValueError("a moment from 1970 to 2199 is needed")
+    return moment
+
+
 def write_instant(moment: datetime) -> str:
     """As `2026-03-02T06:00:00.000Z`."""
     utc = moment.astimezone(UTC).isoformat(timespec="milliseconds")
@@ -47,6 +56,13 @@ Instant = Annotated[
     datetime,
     BeforeValidator(read_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
+]
+OurTime = Annotated[
+    datetime,
+    BeforeValidator(_read_in_our_time),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "pattern": _OUR_TIME}, mode="validation"
+    ),
 ]
 Text = Annotated[str, Field(max_length=128), AfterValidator(_without_nul)]
 Key = Annotated[str, Field(max_length=64), AfterValidator(_without_nul)]

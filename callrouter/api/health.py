@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from storage.tokens import find_token
 from storage.database import BaseSilent
+from storage.tokens import find_token
 
 if TYPE_CHECKING:
     from callrouter.intake.intake import Intake

@@ -47,7 +47,7 @@ class Keys:
 
     async def _find(self, text: str) -> TokenInfo | None:
         now, digest = self._service.clock(), digest_of(text)
-        if (known := self._good.get(digest)) and now - known[1] < REMEMBERED:
+        if (known := self._good.get(digest)) and timedelta() <= now - known[1] < REMEMBERED:
             return known[0]
         self._good.pop(digest, None)
         token = await self._service.database.read(find_token, text)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from callrouter.api.decisions import Told, decision_body, sentence_of
-from callrouter.api.fields import Given, Instant, Text
+from callrouter.api.fields import Given, OurTime, Text
 from callrouter.api.layer import Asked, Routes
 from callrouter.api.problems import FieldProblem, Problem
 from callrouter.domain.routing import Decided
@@ -18,22 +17,13 @@ from callrouter.flows.try_call import UnknownLine, try_call
 routes = Routes()
 
 
-def _in_our_time(at: datetime | None) -> datetime | None:
-    """Hours and holidays are reckoned in local time, which the ends of the calendar do not have."""
-    if at and not 1970 <= at.year < 2200:
-        raise ValueError("a moment from 1970 to 2199 is needed")
-    return at
-
-
 class CallToTry(Given):
     line: Annotated[Text, Field(description="A number of ours, or an alias of it.")]
     caller: Annotated[
         Text | None, Field(description="A number in any spelling; absent: it is withheld.")
     ] = None
     at: Annotated[
-        Instant | None,
-        AfterValidator(_in_our_time),
-        Field(description="When it would ring, from 1970 to 2199; absent: now."),
+        OurTime | None, Field(description="When it would ring, from 1970 to 2199; absent: now.")
     ] = None
 
 

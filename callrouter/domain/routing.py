@@ -344,15 +344,13 @@ class _Climb:
 
     def _phones(self, manager: Manager) -> list[str]:
         account = self._facts.setup.accounts.get(self._call.account)
-        prefixes = account.allowed_prefixes if account else None
+        allowed = account.allowed_prefixes if account else None
+        prefixes = ("+",) if allowed is None else allowed
         return [
             dial
             for dial in manager.dials(self._call.account)
             if is_dialable(dial)
-            and (
-                not is_outside(dial)
-                or (self._can.outside_numbers and dial.startswith(prefixes or ("+",)))
-            )
+            and (not is_outside(dial) or (self._can.outside_numbers and dial.startswith(prefixes)))
         ]
 
     def _ring(self, step: Step, ranked: list[Standing], rung: int, turn: int) -> tuple[str, ...]:

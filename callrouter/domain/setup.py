@@ -104,7 +104,7 @@ class Account:
     key: str
     default_line: str
     provider: str = "pbx"
-    secret: str | tuple[str, ...] = ()
+    secret: str | tuple[str, ...] = field(default=(), repr=False)
     dial_inside: str = "{dial}"
     dial_outside: str = "{dial}"
     allowed_prefixes: tuple[str, ...] | None = None

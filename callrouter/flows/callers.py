@@ -69,8 +69,14 @@ def identify(conn: Connection, works: Sequence[Work], *, now: datetime) -> list[
     Idempotent: what a call has already, it keeps; the claims of contacts and cards hold over
     batches and nodes.
     """
+    recognise(conn, works, now=now)
+    return _make(conn, works, now=now)
+
+
+def recognise(conn: Connection, works: Sequence[Work], *, now: datetime) -> None:
+    """Find what there is of each call's contact and card, and what is known of them."""
     if not works:
-        return []
+        return
     setup = works[0].setup
     by_contact = facts_of_contacts(
         conn, [work.contact for work in works if work.contact], setup, now=now
@@ -88,7 +94,6 @@ def identify(conn: Connection, works: Sequence[Work], *, now: datetime) -> list[
         elif found := by_number.get(work.caller.number or ""):
             work.facts, work.contact, work.known = found, found.contact, True
         work.card = _card_of(work)
-    return _make(conn, works, now=now)
 
 
 def _card_of(work: Work) -> CardFacts | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -64,10 +64,12 @@ def fold_all(conn: Connection, works: dict[str, Work], setup: Setup, *, now: dat
     joined = load_works(conn, _ousted(talks, others), setup)
     for work in joined.values():
         work.resets = tuple(resets.get(work.account, ()))
+        work.fold(now)
     works |= joined
+    answered = _by_phone([*talks, *others])
     for work in works.values():
-        work.superseded = _superseded(work, [*talks, *others])
-        if work.superseded or work.id in joined:
+        if superseded := _superseded(work, answered):
+            work.superseded = superseded
             work.fold(now)
 
 
@@ -83,28 +85,33 @@ def _talks(works: Iterable[Work]) -> list[Talk]:
 
 def _ousted(new: Sequence[Talk], others: Sequence[Talk]) -> set[str]:
     """The calls whose talk on a phone ended because that phone answered another."""
+    answered = _by_phone(new)
     return {
         old.call
         for old in others
-        for talk in new
-        if (old.account, old.dial) == (talk.account, talk.dial)
-        and old.answered_at < talk.answered_at
+        if any(moment > old.answered_at for moment, _ in answered.get((old.account, old.dial), ()))
     }
 
 
-def _superseded(work: Work, talks: Sequence[Talk]) -> dict[str, datetime]:
+def _by_phone(talks: Iterable[Talk]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
+    """When each phone answered, and which call, in order."""
+    found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+    for talk in sorted(talks, key=lambda one: one.answered_at):
+        found.setdefault((talk.account, talk.dial), []).append((talk.answered_at, talk.call))
+    return found
+
+
+def _superseded(
+    work: Work, answered: Mapping[tuple[str, str], Sequence[tuple[datetime, str]]]
+) -> dict[str, datetime]:
+    """The call's legs whose phone answered another call later, and when."""
     found: dict[str, datetime] = {}
     for leg in work.state.legs if work.state else ():
-        later = [
-            talk.answered_at
-            for talk in talks
-            if talk.call != work.id
-            and (talk.account, talk.dial) == (work.account, leg.dial)
-            and leg.answered_at
-            and talk.answered_at > leg.answered_at
-        ]
-        if later:
-            found[leg.ref] = min(later)
+        if leg.answered_at:
+            for moment, call in answered.get((work.account, leg.dial), ()):
+                if call != work.id and moment > leg.answered_at:
+                    found[leg.ref] = moment
+                    break
     return found
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import structlog
 
 from callrouter import metrics
 from callrouter.flows.gather import board_of
+from callrouter.flows.remember import open_calls
 from callrouter.flows.sweep import AT_ONCE as SWEPT_AT_ONCE
 from callrouter.flows.sweep import sweep
 from callrouter.flows.work import Batch, Desk, Entry, Work
@@ -123,6 +124,7 @@ class Intake:
         self.snapshot.use(setup)
         board = await database.read(_everybody, setup, now=now)
         self.snapshot.refresh(board)
+        self.snapshot.remember(await database.read(open_calls, setup, now=now), now)
         self.ready = True
 
     # What the front door asks
@@ -135,8 +137,14 @@ class Intake:
     def provider(self, name: str, account: str) -> Provider | None:
         setup = self.snapshot.setup
         if setup is not self._providers_of and setup is not None:
+            zone = setup.company.time_zone
             self._providers = {
-                one.key: (one.provider, PROVIDERS[one.provider](one, self._open(one)))
+                one.key: (
+                    one.provider,
+                    PROVIDERS[one.provider](
+                        replace(one, time_zone=one.time_zone or zone), self._open(one)
+                    ),
+                )
                 for one in setup.account
                 if one.provider in PROVIDERS
             }
@@ -196,6 +204,8 @@ class Intake:
         raw: Raw,
         trouble: UnreadableHook | None,
     ) -> Entry:
+        if event.asks and not event.call_ref:  # unreadable: a call all the same, and its own
+            event = replace(event, call_ref=f"?{event.key}"[:256])
         return Entry(
             event=event,
             raw=raw,
@@ -273,8 +283,9 @@ class Intake:
         setup = self.snapshot.setup
         if setup is None or self.batches.silent:
             return
+        commits = self.snapshot.commits
         board = await self._parts.database.read(_everybody, setup, now=self._parts.clock())
-        if not self.batches.busy:
+        if not self.batches.busy and self.snapshot.commits == commits:
             self.snapshot.refresh(board)
         while True:
             callers, mark = await self._parts.database.read(known.changed_since, self._mark)

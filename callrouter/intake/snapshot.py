@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from callrouter.domain.calls import holds_of
+from callrouter.domain.calls import Told, holds_of
 from callrouter.domain.events import OF_A_CALL
 from callrouter.domain.managers import Board, ManagerFacts
 from callrouter.domain.routing import STRANGER, CallerFacts
 from callrouter.domain.setup import Setup
 from callrouter.domain.why import Times
 from callrouter.flows.asking import Asking, ask
+from callrouter.flows.take import RETRY_WITHIN
 from callrouter.flows.work import Already, Batch, Desk, Entry, Work
 from callrouter.seal import Unsealable
 
@@ -64,6 +65,8 @@ class Snapshot:
         self._callers: OrderedDict[str, CallerFacts] = OrderedDict()
         self._calls: OrderedDict[_Ref, Work] = OrderedDict()
         self._answers: OrderedDict[_Ref, Answer] = OrderedDict()
+        self.commits = 0
+        """Counted, so that who read the base can tell that it has moved since."""
 
     @property
     def setup(self) -> Setup | None:
@@ -78,10 +81,26 @@ class Snapshot:
     def absorb(self, batch: Batch) -> None:
         """Take over what a commit left: managers, callers and the calls it touched."""
         self._setup = batch.setup
+        self.commits += 1
         self.refresh(batch.board)
         self.learn(batch.callers)
         for work in batch.works:
             self._keep(work, batch.now)
+
+    def absorb_told(self, batch: Batch) -> None:
+        """Take over what was written of what had been told from here.
+
+        Of these calls memory may know more than the base has got yet; what it knows stands.
+        """
+        self._setup = batch.setup
+        self.commits += 1
+        self.learn(batch.callers)
+        for work in batch.works:
+            known = self._calls.get((work.account, work.ref))
+            if known is None or len(known.events) <= len(work.events):
+                if known:
+                    self._board.release((known.id,))
+                self._reserve(work, batch.now)
 
     def refresh(self, board: Board) -> None:
         """Take over managers as the base has them. What holds anybody else is over."""
@@ -89,6 +108,12 @@ class Snapshot:
             if facts.holds and manager not in board.facts:
                 self._board.facts[manager] = replace(facts, holds=())
         self._board = Board(self._board.facts | board.facts)
+
+    def remember(self, works: Iterable[Work], now: datetime) -> None:
+        """Take over calls that were open before this node began; what it knows better stands."""
+        for work in works:
+            if (work.account, work.ref) not in self._calls:
+                self._keep(work, now)
 
     def learn(self, callers: dict[str, CallerFacts]) -> None:
         for number, facts in callers.items():
@@ -112,29 +137,48 @@ class Snapshot:
     # Used while it does not
 
     def tell(self, entry: Entry, *, now: datetime) -> Already:
-        """Decide from memory, and reserve in it. The same event again gets the same bytes."""
-        event = entry.event
-        again = self._answers.get((event.account, event.key))
-        setup = self._setup
+        """Decide from memory, and reserve in it. The same asking again gets the same bytes."""
+        event, setup = entry.event, self._setup
         if event.kind not in OF_A_CALL or not event.call_ref or setup is None:
-            return Already(None, None, again or entry.accept)
+            return Already(None, None, entry.accept)
         work = self._work(event, entry, setup)
+        again = self._told_before(work, event, now) if event.asks else None
         if event.key not in {one.key for one in work.events}:
             work.hear(event)
-        work.fold(now)
-        already = Already(None, None, again or entry.accept)
-        if event.asks and again is None:
+        already = Already(None, None, entry.accept)
+        if again:
+            answer = self._answers.get((event.account, again.key)) or entry.render(again.decision)
+            already = Already(None, None, answer)
+        elif event.asks:
+            work.fold(now)
             already = self._ask(work, entry, now)
             self._answers[event.account, event.key] = already.answer
             while len(self._answers) > CALLS_KEPT:
                 self._answers.popitem(last=False)
-            work.fold(now)
-        holds = holds_of(
-            work.id, work.state.legs if work.state else (), now=now, stranger=not work.known
-        )
+        self._reserve(work, now)
+        return already
+
+    def _reserve(self, work: Work, now: datetime) -> None:
+        """Keep a call as it stands now, and what it holds."""
+        state = work.fold(now)
+        holds = holds_of(work.id, state.legs, now=now, stranger=not work.known)
         self._board.place(work.id, holds, now)
         self._keep(work, now)
-        return already
+
+    def _told_before(self, work: Work, event: CallEvent, now: datetime) -> Told | None:
+        """What this asking was told already, by the base or from here."""
+        run = max((told.run for told in work.told), default=0)
+        mine = sorted((told for told in work.told if told.run == run), key=_attempt)
+        if event.own_key and (same := [told for told in work.told if told.key == event.key]):
+            return same[-1]
+        if event.kind == "next":
+            last = mine[-1] if mine and mine[-1].attempt else None
+            if event.attempt is None and last and event.received - last.at < RETRY_WITHIN:
+                return last
+            return next((told for told in mine if told.attempt == event.attempt), None)
+        if mine and not work.fold(now).plan_over:
+            return mine[0]
+        return None
 
     def _work(self, event: CallEvent, entry: Entry, setup: Setup) -> Work:
         ref = (event.account, event.call_ref or "")
@@ -200,6 +244,10 @@ class Snapshot:
             return False
         self._setup, self._board = saved.setup, Board(saved.board)
         return True
+
+
+def _attempt(told: Told) -> int:
+    return told.attempt
 
 
 def _chunks(callers: dict[str, CallerFacts]) -> Iterable[dict[str, CallerFacts]]:

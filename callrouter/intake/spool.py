@@ -106,6 +106,12 @@ class Spool:
         with contextlib.suppress(OSError):
             self._keep_ballast()
 
+    def set_aside(self, path: Path) -> None:
+        """Take a file that cannot be read out of the way; a person may look at it."""
+        with self._lock:
+            path.replace(path.with_suffix(".unread"))
+            self._backlog = bool(self._files())
+
     def _files(self) -> list[Path]:
         try:
             return sorted(self._folder.glob("spool-*.log"))

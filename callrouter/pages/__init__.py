@@ -25,7 +25,7 @@ def add_pages(
     app: web.Application, service: Service, *, dial: Dial | None = None, relay: Relay | None = None
 ) -> None:
     """Add every page. `dial` lets whoever looks at the demo call it himself."""
-    relay = relay or Relay(service)
+    relay = Relay(service) if relay is None else relay
     doors = Doors(service)
     calls = CallsNow(service, doors, can_dial=dial is not None)
     add = app.router

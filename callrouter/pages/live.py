@@ -29,7 +29,7 @@ class Events:
 
     async def show(self, request: web.Request, guest: Guest) -> web.StreamResponse:
         """Stream changes after `Last-Event-ID`, or after `?after=` on a page's first visit."""
-        if len(self._relay) >= self._most:
+        if self._relay.browsers >= self._most:
             status = HTTPStatus.SERVICE_UNAVAILABLE
             return web.Response(status=status, headers={"Retry-After": "30"})
         stream = Stream(guest.language, _after(request), request.transport)

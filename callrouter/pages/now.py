@@ -71,7 +71,7 @@ class CallsNow:
             "now",
             open_rows=[row for row in rows if row.open],
             over_rows=[row for row in rows if not row.open],
-            strip=strip_of(screen.mates, guest.language),
+            strip=strip_of(screen.mates, setup, guest.language, now),
             last=screen.last,
             now=milliseconds(now),
             lines=setup.line,

@@ -18,7 +18,7 @@ import structlog
 
 from callrouter.pages.rendering import milliseconds, render
 from callrouter.pages.rows import row_of
-from callrouter.pages.team import Mate, strip_of, team_now
+from callrouter.pages.team import Mate, Strip, strip_of, team_now
 from storage import notices
 from storage.database import BaseSilent
 from storage.listing import CallView, Viewer, calls_by_id
@@ -75,7 +75,8 @@ class Relay:
         self._version: int | None = None
         self._closed = False
 
-    def __len__(self) -> int:
+    @property
+    def browsers(self) -> int:
         return len(self._streams) + len(self._joining)
 
     def wake(self) -> None:
@@ -103,8 +104,6 @@ class Relay:
 
     async def run(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_S)
             self._woken.clear()
             try:
                 await self.turn()
@@ -113,6 +112,8 @@ class Relay:
             except Exception:
                 log.exception("relay_failed")
             await asyncio.sleep(PAUSE_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_S - PAUSE_S)
 
     async def turn(self) -> None:
         """Look once, and tell whatever is new."""
@@ -123,7 +124,7 @@ class Relay:
         if found:
             self._last = found[-1].id
             self._waiting.update(dict.fromkeys(one.call for one in found if one.call))
-        if not len(self):
+        if not self.browsers:
             self._waiting.clear()
             return
         if len(found) == LOOKED_AT:
@@ -173,7 +174,7 @@ class Relay:
         here = [stream for stream in joining if stream in self._joining]
         for language in {stream.language for stream in (*self._streams, *here)}:
             rows = _rows(calls, setup, language, now)
-            team = self._team_if_new(mates, language)
+            team = self._team_if_new(strip_of(mates, setup, language, now), language)
             news = [row for id_, row in rows.items() if id_ in changed]
             if news or team is not None:
                 told = self._changes(news, team, now)
@@ -200,8 +201,8 @@ class Relay:
             data["team"] = team
         return message("changes", data, None if self._waiting else self._last)
 
-    def _team_if_new(self, mates: Sequence[Mate], language: Language) -> str | None:
-        html = render("_team", language, strip=strip_of(mates, language))
+    def _team_if_new(self, strip: Strip, language: Language) -> str | None:
+        html = render("_team", language, strip=strip)
         if self._team.get(language) == html:
             return None
         self._team[language] = html

@@ -35,7 +35,10 @@ class OnPhone:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`said`: the row in a few words, for whoever hears the page rather than sees it."""
+    """`said`: the row in a few words, for whoever hears the page rather than sees it.
+
+    `asked`: a decision of ours stands behind it, so there is a whole why to open.
+    """
 
     id: str
     ref: str
@@ -53,14 +56,15 @@ class Row:
     more: str
     result: str
     why: str
+    asked: bool
     said: str
 
 
 def row_of(call: CallView, setup: Setup, language: Language, now: datetime) -> Row:
     words, voice = speak(language), Voice(speak(language), setup)
     title, number, note = caller_of(call, words)
-    badge = words(codes.STATES[call.state])
     people = tuple(_people(call, voice, now))
+    badge = words("Message") if _hears_message(call) else words(codes.STATES[call.state])
     hidden = len(people) - MOST_PEOPLE
     result = "" if people else _result(call, voice)
     who = people[0].name if people else ""
@@ -81,6 +85,7 @@ def row_of(call: CallView, setup: Setup, language: Language, now: datetime) -> R
         more=words.many("and {n} more", "and {n} more", hidden) if hidden > 0 else "",
         result=result,
         why=sentence_of(call, setup, language),
+        asked=call.told is not None,
         said=". ".join(text for text in (badge, title, who) if text),
     )
 
@@ -99,11 +104,10 @@ def caller_of(call: CallView, words: Words) -> tuple[str, str, str]:
 
 
 def _number(call: CallView, words: Words) -> str:
+    withheld = codes.CALLERS["withheld"]
     if call.caller_kind == "withheld":
-        return words(codes.CALLERS["withheld"])
-    if call.caller:
-        return pretty(call.caller)
-    return call.caller_raw or words(codes.CALLERS["withheld"])
+        return words(withheld)
+    return pretty(call.caller) if call.caller else call.caller_raw or words(withheld)
 
 
 def _why(call: CallView) -> Why | None:
@@ -159,14 +163,25 @@ def _owner(leg: LegView, voice: Voice) -> str:
     if leg.manager:
         return voice.name(leg.manager)
     if leg.planned:
-        return voice.words("the last resort {number}", number=pretty(leg.dial))
+        return voice.words("Last resort")
     return pretty(leg.dial)
 
 
+def _hears_message(call: CallView) -> bool:
+    talks = [leg for leg in call.legs if leg.status == "talking"]
+    return bool(talks) and all(leg.machine and not leg.planned for leg in talks)
+
+
 def _on_phone(leg: LegView, name: str, words: Words, *, talking: bool) -> OnPhone:
-    doing = words(codes.LEGS["talking"] if talking else codes.LEGS["ringing"])
+    doing = codes.LEGS["talking"] if talking else codes.LEGS["ringing"]
     since = leg.answered_at if talking else leg.ring_from
-    return OnPhone(name, initials(name) if leg.manager else "☎", doing, talking, since)
+    if leg.machine and not leg.planned:
+        said = words("the caller hears it now")
+        return OnPhone(words("Message"), "♪", said, talking, since)
+    if leg.manager:
+        return OnPhone(name, initials(name), words(doing), talking, since)
+    says = f"{pretty(leg.dial)} · {words(doing)}" if leg.planned else words(doing)
+    return OnPhone(name, "☎", says, talking, since)
 
 
 def initials(name: str) -> str:
@@ -184,7 +199,7 @@ def _result(call: CallView, voice: Voice) -> str:
         how_long = formats.length(words, call.duration_s) if call.duration_s else ""
         return " · ".join(text for text in (who, how_long) if text)
     if call.state == "missed" and any(leg.machine and leg.answered_at for leg in call.legs):
-        return words("left with the answering machine")
+        return words("heard the message")
     return reason_of(words, call.reason) if call.reason else words("nobody talked")
 
 

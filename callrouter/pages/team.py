@@ -13,6 +13,7 @@ from callrouter.domain.managers import NOTHING_KNOWN, Hold, ManagerFacts
 from callrouter.flows.gather import board_of
 from callrouter.pages.rows import initials
 from callrouter.wording import codes, formats, speak
+from callrouter.wording.people import Voice
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -30,7 +31,7 @@ _ORDER: tuple[Doing, ...] = ("talking", "ringing", "wrap_up", "free", "away")
 
 @dataclass(frozen=True, slots=True)
 class Mate:
-    """One manager at a moment. `away`: why, when he does nothing else and is not at work."""
+    """One manager at a moment. `away`, `until`: why and how long, when he is not at work."""
 
     manager: Manager
     doing: Doing
@@ -38,6 +39,7 @@ class Mate:
     load: float
     since: datetime | None = None
     away: Passed | None = None
+    until: datetime | None = None
 
 
 def team_now(conn: Connection, setup: Setup, *, now: datetime) -> list[Mate]:
@@ -56,7 +58,8 @@ def _mate(manager: Manager, facts: ManagerFacts, at_work: AtWork, now: datetime)
         doing: Doing = {"talk": "talking", "ring": "ringing", "wrap_up": "wrap_up"}[hold.kind]  # type: ignore[assignment]
         return Mate(manager, doing, busy, load, since=hold.since)
     if away := at_work.absence(manager):
-        return Mate(manager, "away", busy, load, away=away[0])
+        reason, until = away
+        return Mate(manager, "away", busy, load, away=reason, until=until)
     return Mate(manager, "free", busy, load)
 
 
@@ -79,6 +82,7 @@ class Chip:
     since: datetime | None
     part: float
     whole: int
+    full: bool
     load: str
     parts: str
 
@@ -90,37 +94,43 @@ class Strip:
     more: str
 
 
-def strip_of(mates: Sequence[Mate], language: Language) -> Strip:
+def strip_of(mates: Sequence[Mate], setup: Setup, language: Language, now: datetime) -> Strip:
     words = speak(language)
+    voice = Voice(words, setup)
     shown = list(mates)
     if len(shown) > MOST_SHOWN:
         shown.sort(key=lambda mate: _ORDER.index(mate.doing))
     hidden = len(shown) - MOST_SHOWN
     counts = Counter(mate.doing for mate in mates)
     return Strip(
-        chips=tuple(_chip(mate, words) for mate in shown[:MOST_SHOWN]),
-        summary=tuple((doing, _counted(words, doing, counts[doing])) for doing in _ORDER[:4]),
+        chips=tuple(_chip(mate, voice, now) for mate in shown[:MOST_SHOWN]),
+        summary=tuple(
+            (doing, _counted(words, doing, counts[doing])) for doing in _ORDER if counts[doing]
+        ),
         more=words.many("and {n} more", "and {n} more", hidden) if hidden > 0 else "",
     )
 
 
-def _chip(mate: Mate, words: Words) -> Chip:
+def _chip(mate: Mate, voice: Voice, now: datetime) -> Chip:
+    words = voice.words
     capacity = mate.manager.capacity
     return Chip(
         key=mate.manager.key,
         name=mate.manager.name,
         initials=initials(mate.manager.name),
         doing=mate.doing,
-        says=_says(mate, words),
+        says=_says(mate, voice, now),
         since=mate.since if mate.doing in ("talking", "ringing") else None,
         part=min(mate.in_work, capacity),
         whole=capacity,
+        full=mate.load >= 1,
         load=formats.share(mate.load),
         parts=words("{n} of {capacity}", n=formats.amount(words, mate.in_work), capacity=capacity),
     )
 
 
-def _says(mate: Mate, words: Words) -> str:
+def _says(mate: Mate, voice: Voice, now: datetime) -> str:
+    words = voice.words
     match mate.doing:
         case "talking":
             return words("in a talk")
@@ -131,7 +141,10 @@ def _says(mate: Mate, words: Words) -> str:
         case "free":
             return words("available")
         case "away":
-            return words(codes.PASSED[mate.away or "off_shift"])
+            if mate.away == "absent":
+                return voice.absent(mate.manager.key, mate.until, now)
+            why = codes.PASSED[mate.away or "off_shift"]
+            return words(why)
 
 
 def _counted(words: Words, doing: Doing, n: int) -> str:

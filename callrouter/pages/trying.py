@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from callrouter.pages.doors import Doors, Guest
     from callrouter.service import Service
 
-Dial = Callable[[str, str | None, str | None], Awaitable[str]]
-"""(kind, caller, line): lets a call come in and gives the PBX's id of it."""
+Dial = Callable[[str, str, str], Awaitable[str]]
+"""(kind, caller, line): lets a call come in and gives the PBX's id of it; "" is left open."""
 
 KINDS: Final = ("unknown", "known", "withheld", "vip", "busy", "after_hours")
 """Who calls, or when; beside these `any`, with a number and a line of one's own."""
@@ -37,7 +37,7 @@ class CallYourself:
         known = kind in KINDS or (kind == "any" and bool(caller))
         if not known or len(caller) > _LONGEST or (line and line not in lines):
             return self._doors.message(guest, HTTPStatus.BAD_REQUEST)
-        ref = await self._dial(kind, caller or None, line or None)
+        ref = await self._dial(kind, caller, line)
         if "application/json" in request.headers.get("Accept", ""):
             return web.json_response({"call": ref})
         where = f"/?{urlencode({'call': ref})}"

@@ -1,6 +1,7 @@
 """Whether a Setup can be worked with: every reference, text and figure in it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from callrouter.domain.phones import is_dialable, read_number
@@ -59,10 +60,10 @@ def _problems(setup: Setup) -> Iterator[Problem]:
 
 def _doubled(setup: Setup) -> Iterator[Problem]:
     for section in LISTS:
-        names = [item_name(section, item) for item in getattr(setup, section)]
-        for name in dict.fromkeys(names):
-            if names.count(name) > 1:
-                yield Problem(name, "stands twice; allowed: once")
+        names = Counter(item_name(section, item) for item in getattr(setup, section))
+        for name, times in names.items():
+            if times > 1:
+                yield Problem(name, f"stands {times} times; allowed: once")
 
 
 def _company(setup: Setup) -> Iterator[Problem]:

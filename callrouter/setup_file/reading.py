@@ -29,7 +29,7 @@ class Written:
 def read_file(text: str) -> Written:
     """Read a file, which may hold some sections only. Raises BadSetup with all its problems.
 
-    Only types and doubled keys are looked at here: what a key refers to may stand in the base.
+    Only types are looked at here: what a key refers to may stand in the base.
     """
     raw = _parse(text)
     doc = _plain_table(raw)  # no deeper than TOML's own reader goes
@@ -43,7 +43,7 @@ def read_file(text: str) -> Written:
         setup = _ADAPTER.validate_json(json.dumps(known, default=_unfit), strict=True)
     except ValidationError as error:
         raise BadSetup([*problems, *worded(error, raw)]) from None
-    problems += [*_doubled(setup), *_sealed(setup)]
+    problems += _sealed(setup)
     if problems:
         raise BadSetup(problems)
     named = {(name, key) for name in raw if name not in LISTS for key in raw[name]}
@@ -84,14 +84,6 @@ def _plain(key: str, value: object) -> object:
 def _unfit(value: object) -> list[list[str]]:
     """A time, or a date where none belongs: of a type that no key takes."""
     return [[str(value)]]
-
-
-def _doubled(setup: Setup) -> Iterator[Problem]:
-    for section in LISTS:
-        names = [item_name(section, item) for item in getattr(setup, section)]
-        for name in dict.fromkeys(names):
-            if (times := names.count(name)) > 1:
-                yield Problem(name, f"stands {times} times in the file; allowed: once")
 
 
 def _sealed(setup: Setup) -> Iterator[Problem]:

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from callrouter.domain.phones import pretty
 from callrouter.domain.setup import Language, Setup
 from callrouter.domain.why import Candidate, StepWhy, Why
 from callrouter.wording import codes, formats
 from callrouter.wording.catalogue import Words, speak
+from callrouter.wording.facts import Fact, end_of, facts_of, times_of
 from callrouter.wording.legs import RungLeg, outcome
 from callrouter.wording.people import Voice
-from callrouter.wording.sentences import legs_of_step, told_steps
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    label: str
-    text: str
+from callrouter.wording.way import legs_of_step, told_steps
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A candidate of a step. `verdict`: why he was rung, or why not."""
+    """A candidate of a step. `verdict`: why he was rung, or why not. `idle`: "" if never busy."""
 
     name: str
     chosen: bool
@@ -68,11 +62,11 @@ def why_details(
         mine = legs_of_step(legs, why, index) if index is not None else []
         steps.append(_step(voice, why, step, number, mine, talked=any(x.answered_at for x in legs)))
     return WhyDetails(
-        facts=tuple(_facts(voice, why)),
+        facts=tuple(facts_of(voice, why)),
         steps=tuple(steps),
-        end=_end(voice, why),
+        end=end_of(voice, why),
         cut=tuple(voice.words(codes.CUTS[cut]) for cut in why.cut),
-        times=_times(voice.words, why),
+        times=times_of(voice.words, why),
     )
 
 
@@ -83,70 +77,16 @@ def why_lines(details: WhyDetails, words: Words) -> list[str]:
         lines += ["", f"{step.title}{f' — {step.came}' if step.came else ''}"]
         for one in step.people:
             sign = "→" if one.chosen else " "
-            rest = ", ".join(text for text in (one.verdict, one.load, one.idle) if text)
-            lines.append(f"  {sign} {one.name}: {rest}")
+            idle = words("no calls yet")
+            if one.idle:
+                idle = words("{length} without a call", length=one.idle)
+            lines.append(f"  {sign} {one.name}: {one.verdict}, {one.load}, {idle}")
         if step.others:
             lines.append(f"    {step.others}")
     lines += ["", f"{details.end.label}: {details.end.text}"]
     lines += [words("Left out: {what}", what=cut) for cut in details.cut]
     lines.append(f"{details.times.label}: {details.times.text}")
     return lines
-
-
-# What the decision stood on
-
-
-def _facts(voice: Voice, why: Why) -> Iterator[Fact]:
-    words = voice.words
-    yield Fact(words("Decided"), formats.moment(voice.local(why.at)))
-    yield Fact(words("Who calls"), _caller(words, why))
-    line = voice.setup.lines.get(why.line)
-    named = f"{pretty(why.line)} ({line.name})" if line and line.name else pretty(why.line)
-    if not why.line_known:
-        named = words("{line}: the number dialled is not one we know", line=named)
-    yield Fact(words("Line"), named)
-    hours = words("within its hours") if why.open_hours else words("after hours")
-    yield Fact(words("Working hours"), hours)
-    if why.card is not None:
-        card = words("card #{number}", number=why.card)
-        yield Fact(words("Card"), words("new, {card}", card=card) if why.new_card else card)
-    yield Fact(words("Responsible"), _responsible(voice, why))
-    version = words("setup version {n}", n=why.setup)
-    rule = words("“{name}”", name=why.rule) if why.rule else words("none matches")
-    yield Fact(words("Rule"), f"{rule} ({version})")
-    yield Fact(words("Ladder"), _ladder(words, why))
-    if why.attempt:
-        yield Fact(words("Asked again"), words("answer {n} of this call", n=why.attempt + 1))
-    yield Fact(words("Source"), words(codes.TOLD_BY[why.told_by]))
-
-
-def _caller(words: Words, why: Why) -> str:
-    match why.caller:
-        case "known":
-            if why.known:
-                return words("a known number: it belongs to a contact")
-            if why.contact:
-                return words("a new number: a contact was made for it")
-            return words("a new number")
-        case "withheld":
-            return words("number withheld: there is nothing to find the contact by")
-        case "short" | "internal" | "name":
-            kind = words(codes.CALLERS[why.caller])
-            return words("{kind}: there is nothing to find the contact by", kind=kind)
-
-
-def _responsible(voice: Voice, why: Why) -> str:
-    if why.responsible is None:
-        return voice.words("nobody yet")
-    return f"{voice.name(why.responsible.manager)} ({voice.grounds(why.responsible)})"
-
-
-def _ladder(words: Words, why: Why) -> str:
-    if why.ladder:
-        return words("“{name}”", name=why.ladder)
-    if why.told_by == "last_resort":
-        return words("none")
-    return words("the usual one: the responsible manager, then the least loaded")
 
 
 # Steps and their people
@@ -225,9 +165,7 @@ def _person(voice: Voice, why: Why, step: StepWhy, one: Candidate) -> Person:
             verdict = words("free, but another call may ring this phone soon")
     if one.chosen and step.call_waiting and one.passed:
         verdict = words("rung: nobody is free")
-    idle = words("no calls yet")
-    if one.idle_s is not None:
-        idle = words("{length} without a call", length=formats.length(words, one.idle_s))
+    idle = "" if one.idle_s is None else formats.length(words, one.idle_s)
     return Person(
         name=voice.name(one.manager),
         chosen=one.chosen,
@@ -246,34 +184,3 @@ def _others(words: Words, step: StepWhy) -> str:
         text = words(known) if known else words("free, but another was chosen")
         said.append(f"{text} — {n}")
     return words("Others: {list}", list="; ".join(said)) if said else ""
-
-
-# The end
-
-
-def _end(voice: Voice, why: Why) -> Fact:
-    words = voice.words
-    label = words("If nobody answers")
-    match why.ends:
-        case "message":
-            return Fact(words("The end"), words("the caller hears a message"))
-        case "reject":
-            return Fact(words("The end"), words("rejected: this number is blocked"))
-        case "last_resort":
-            line = voice.setup.lines.get(why.line)
-            number = pretty(line.last_resort) if line else ""
-            return Fact(label, words("the last resort {number}", number=number).strip())
-
-
-def _times(words: Words, why: Why) -> Fact:
-    """Milliseconds from the first byte of the hook to each point."""
-    said = [
-        words("its turn came after {ms} ms", ms=_ms(words, why.times.waited)),
-        words("facts gathered after {ms} ms", ms=_ms(words, why.times.facts)),
-        words("decided after {ms} ms", ms=_ms(words, why.times.decided)),
-    ]
-    return Fact(words("How long it took"), ", ".join(said))
-
-
-def _ms(words: Words, value: float) -> str:
-    return formats.amount(words, round(value, 1))

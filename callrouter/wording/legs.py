@@ -44,7 +44,11 @@ class RungLeg(Protocol):
     def talk_s(self) -> float | None: ...
 
 
-def phase_of(legs: Sequence[RungLeg]) -> Phase:
+def phase_of(legs: Sequence[RungLeg], before: Phase | None = None) -> Phase:
+    """How far the phones of a step are; `before`: the phase of the step before it.
+
+    What stopped ringing because a step before it was answered was hardly rung, whatever its time.
+    """
     if not legs:
         return "planned"
     if any(leg.answered_at for leg in legs):
@@ -53,6 +57,8 @@ def phase_of(legs: Sequence[RungLeg]) -> Phase:
         return "now"
     if any(leg.status == "planned" for leg in legs):
         return "ahead"
+    if before == "talk" and all(leg.status == "cancelled" for leg in legs):
+        return "unneeded"
     return "done" if any(leg.ring_from for leg in legs) else "unneeded"
 
 
@@ -65,8 +71,7 @@ def outcome(words: Words, legs: Sequence[RungLeg], seconds: int, *, talked: bool
         return _talk(words, answered)
     if not legs or any(leg.status in ("ringing", "planned") for leg in legs):
         return ""
-    told = [leg for leg in legs if leg.reason] or list(legs)
-    return _no_talk(words, told[-1], seconds, talked=talked)
+    return _no_talk(words, min(legs, key=_telling), seconds, talked=talked)
 
 
 def _talk(words: Words, leg: RungLeg) -> str:
@@ -78,6 +83,14 @@ def _talk(words: Words, leg: RungLeg) -> str:
     if seconds is None and leg.answered_at:
         seconds = (leg.ended_at - leg.answered_at).total_seconds()
     return words("talked {length}", length=formats.length(words, seconds or 0))
+
+
+_TELLING = ("rejected", "busy", "no_answer", None, "answered_elsewhere", "caller_hung_up", "dnd")
+
+
+def _telling(leg: RungLeg) -> int:
+    """Of several phones of one person the one that says most of him."""
+    return _TELLING.index(leg.reason) if leg.reason in _TELLING else len(_TELLING)
 
 
 def _no_talk(words: Words, leg: RungLeg, seconds: int, *, talked: bool) -> str:

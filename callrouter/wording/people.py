@@ -75,7 +75,7 @@ class Voice:
                 return f"{self.load(one)}, {self._compared(one, step)}"
             case "longest_idle":
                 if one.idle_s is None:
-                    return self.words("no calls yet")
+                    return self.words("longest without a call (none yet)")
                 since = formats.length(self.words, one.idle_s)
                 return self.words("longest without a call ({length})", length=since)
             case "round_robin":
@@ -85,7 +85,7 @@ class Voice:
             case "in_order":
                 return self.words("in the order of the list")
             case "manager":
-                return self.words("named for such calls")
+                return self.words("as the ladder says")
             case "all":
                 return ""
 
@@ -108,16 +108,17 @@ class Voice:
             return ""
         if one.passed != "absent":
             return self.words(codes.PASSED[one.passed])
-        return self._away(one, now)
+        return self.absent(one.manager, one.until, now)
 
-    def _away(self, one: Candidate, now: datetime) -> str:
-        manager = self.setup.managers.get(one.manager)
+    def absent(self, key: str, until: datetime | None, now: datetime) -> str:
+        """Why he is away; `until`: the midnight of his first day back."""
+        manager = self.setup.managers.get(key)
         today = self.setup.calendar_of(manager.office if manager else None).local(now)
         away, last_day = codes.PASSED["absent"], None
         reason = self.words(away)
-        if one.until:  # the midnight of his first day back
-            last_day = (one.until - timedelta(seconds=1)).astimezone(today.tzinfo)
-        for absence in self.setup.absences.get(one.manager, ()):
+        if until:
+            last_day = (until - timedelta(seconds=1)).astimezone(today.tzinfo)
+        for absence in self.setup.absences.get(key, ()):
             if absence.from_ <= today.date() <= absence.to:
                 known = codes.find(codes.ABSENCES, absence.reason)
                 reason = self.words(known) if known else absence.reason or reason

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-def versions(scripts: Path = HERE) -> list[str]:
+def versions() -> list[str]:
     """All numbers, oldest first."""
-    return sorted(path.name.partition("_")[0] for path in scripts.glob("versions/[0-9]*_*.py"))
+    return sorted(path.name.partition("_")[0] for path in HERE.glob("versions/[0-9]*_*.py"))
 
 
 def current(conn: Connection) -> str | None:
@@ -33,37 +33,33 @@ def current(conn: Connection) -> str | None:
     return number
 
 
-def is_newest(conn: Connection, *, scripts: Path = HERE) -> bool:
+def is_newest(conn: Connection) -> bool:
     """Is there nothing to do? Raises BaseTooNew."""
-    known, found = versions(scripts), current(conn)
+    known, found = versions(), current(conn)
     if found is not None and found not in known:
         raise BaseTooNew(f"the base has schema {found}, this version knows up to {known[-1]}")
     return found == known[-1]
 
 
-def upgrade(
-    conn: Connection, progress: Callable[[str], None] = lambda _: None, *, scripts: Path = HERE
-) -> None:
+def upgrade(conn: Connection, progress: Callable[[str], None] = lambda _: None) -> None:
     """Bring the base to the newest version within the connection's transaction.
 
     On SQLite its foreign keys must be off: changing a table makes it anew, and dropping the old one
     would silently delete all rows that refer to it. Raises BaseTooNew.
     """
-    if is_newest(conn, scripts=scripts):  # another node may have been quicker
+    if is_newest(conn):  # another node may have been quicker
         return
     from alembic import command
 
-    command.upgrade(configured(conn, progress, scripts=scripts), "head")
+    command.upgrade(configured(conn, progress), "head")
 
 
-def configured(
-    conn: Connection, progress: Callable[[str], None] = lambda _: None, *, scripts: Path = HERE
-) -> "Config":
+def configured(conn: Connection, progress: Callable[[str], None] = lambda _: None) -> "Config":
     """What Alembic's own commands want to be given."""
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(scripts))
+    config.set_main_option("script_location", str(HERE))
     config.set_main_option("path_separator", "os")
     config.attributes.update(connection=conn, progress=progress)
     return config

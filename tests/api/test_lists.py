@@ -29,7 +29,8 @@ def fill_call(conn: Connection, n: int) -> str:
 
 
 async def walk(api: Api, path: str, limit: int) -> list[list[dict[str, Any]]]:
-    pages, cursor = [], {}
+    pages: list[list[dict[str, Any]]] = []
+    cursor: dict[str, str] = {}
     while True:
         found = await api.get(path, limit=limit, **cursor)
         assert found.status == 200

@@ -100,7 +100,7 @@ async def test_a_card_with_its_timeline(api: Api) -> None:
 
 
 async def test_a_card_of_nobody_yet(api: Api) -> None:
-    card = await api.service.database.write(add_card)
+    card = await api.service.database.write(lambda conn: add_card(conn))  # noqa: PLW0108  its type
     assert (await api.get(f"/cards/{card}")).body["contact"] is None
 
 
@@ -199,9 +199,16 @@ async def test_managers_as_routing_sees_them(api: Api) -> None:
             hold_until=NOON + 59 * MINUTE,
         )
         ringing = add_call(conn, state="ringing")
-        window = {"ring_from": NOON, "ring_until": NOON + MINUTE, "hold_until": NOON + MINUTE}
         add_leg(
-            conn, ringing, manager="vera", status="ringing", stranger=True, hold="ring", **window
+            conn,
+            ringing,
+            manager="vera",
+            status="ringing",
+            stranger=True,
+            ring_from=NOON,
+            ring_until=NOON + MINUTE,
+            hold="ring",
+            hold_until=NOON + MINUTE,
         )
         return talking, ringing
 

@@ -4,12 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, func, select
 
+from callrouter.api.calls import WhyOfCall, why_body
+from callrouter.api.layer import write
 from callrouter.domain.decisions import Decision, LastResort, Message, NoOpinion, Reject, Wait
 from storage import tables
+from storage.listing import Viewer, why_of
 from tests.api.conftest import Api
-from tests.api.rows import CONNECT, LINE, WHY, add_call, add_contact, add_leg, add_told
+from tests.api.rows import CONNECT, LINE, SETUP, WHY, add_call, add_contact, add_leg, add_told
 
 
 async def told(api: Api, *decisions: Decision) -> str:
@@ -36,6 +40,14 @@ async def test_why_holds_the_record_as_it_was_kept(api: Api) -> None:
     vera, boris = why["steps"][1]["candidates"]
     assert (vera["chosen"], vera["load"], vera["in_work"], vera["capacity"]) == (True, 0.1, 1.0, 10)
     assert (boris["manager"], boris["passed"]) == ("boris", "off_shift")
+
+
+async def test_a_command_can_print_the_same_body(api: Api) -> None:
+    call = await told(api, CONNECT)
+    found = await api.service.database.read(why_of, Viewer("admin"), call)
+    assert found
+    printed = write(TypeAdapter(WhyOfCall), why_body(*found, SETUP, "ru"))
+    assert printed == (await api.get(f"/calls/{call}/why")).text
 
 
 async def test_what_was_told_stands_in_the_words_of_the_pbx_answer(api: Api) -> None:

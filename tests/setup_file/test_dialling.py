@@ -201,6 +201,12 @@ def test_a_mistake_is_told_by_its_key_and_by_what_is_allowed(
             another('dial = "101"', 'shift = "Mo-Fr 18:00-09:00"'), id="one's night, other's day"
         ),
         pytest.param(another('dial = "101"', 'shift = "Sa-Su"'), id="a week and its end"),
+        pytest.param(
+            another('dial = "101"', 'shift = "Mo-Fr 18:00-20:00; PH 10:00-12:00"').replace(
+                'shift = "Mo-Fr 09:00-18:00"', 'shift = "Mo-Fr 09:00-18:00; PH off"'
+            ),
+            id="the hours of one, but on the other's holidays",
+        ),
         pytest.param(another('dial = "101"', "active = false"), id="one who is gone"),
         pytest.param(
             changed('dial = "103"', 'dial = { main = ["103", "client:anna.s", "sip:v@pbx:5060"] }'),
@@ -231,6 +237,24 @@ def test_a_mistake_is_told_by_its_key_and_by_what_is_allowed(
 )
 def test_what_may_be_dialled_is_let_pass(text: str) -> None:
     assert problems_of(text) == ()
+
+
+GERMANY = """
+[[account]]
+key = "de"
+secret = "env:DE"
+default_line = "+74951230001"
+allowed_prefixes = ["+49", "+7"]
+"""
+
+
+def test_a_line_of_no_account_is_reached_through_every_one() -> None:
+    abroad = changed('last_resort = "reception"', 'last_resort = "+4915112345678"')
+    (told,) = problems_of(abroad + GERMANY)
+    assert told.key == "line[+74951230002].last_resort"
+    assert "account[main].allowed_prefixes" in told.message
+    of_germany = abroad.replace('last_resort = "+49', 'account = "de"\nlast_resort = "+49')
+    assert problems_of(of_germany + GERMANY) == ()
 
 
 EVENING = """

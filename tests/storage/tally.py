@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from storage.database import Database, open_database
 
@@ -16,7 +16,7 @@ def make_tally(conn: Connection) -> None:
 
 
 def add_row(conn: Connection, id_: int) -> None:
-    conn.exec_driver_sql(f"INSERT INTO tally VALUES ({id_}, 0)")
+    conn.execute(text("INSERT INTO tally VALUES (:id, 0)"), {"id": id_})
 
 
 def count_rows(conn: Connection) -> int:
@@ -31,7 +31,7 @@ def total(conn: Connection) -> int:
 
 def count_up(conn: Connection) -> None:
     """Read, then write what was read plus one: whoever comes between loses an increment."""
-    conn.exec_driver_sql(f"UPDATE tally SET n = {total(conn) + 1} WHERE id = 1")
+    conn.execute(text("UPDATE tally SET n = :n WHERE id = 1"), {"n": total(conn) + 1})
 
 
 LINGER_S = 0.15
@@ -60,3 +60,10 @@ async def opened(url: str, *, guest: bool = False, gate: bool = True) -> AsyncIt
         yield database
     finally:
         await database.close()
+
+
+@contextmanager
+def took(least: float, most: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert least <= time.monotonic() - began <= most

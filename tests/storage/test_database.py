@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -135,7 +136,7 @@ async def test_who_stops_waiting_does_not_stop_the_transaction(tally: Database) 
 
 
 async def test_a_failure_that_nobody_waits_for_is_told_to_the_loop(tally: Database) -> None:
-    told: list[object] = []
+    told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
 
     def linger_and_fail(conn: Connection) -> None:

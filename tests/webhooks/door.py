@@ -35,6 +35,12 @@ class Door:
         """How many are open on the server's side."""
         return len(self.server.connections)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of answers that the server could not yet hand to the system."""
+        transports = (connection.transport for connection in self.server.connections)
+        return sum(one.get_write_buffer_size() for one in transports if one)
+
     async def knock(self, *parts: bytes, pause_s: float = 0.0) -> Heard:
         """Send the parts, with pauses between them, and read until the server closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

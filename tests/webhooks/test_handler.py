@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import pytest
 import structlog
 
-from callrouter.domain.decisions import Reject
+from callrouter.domain.decisions import Decision, Reject
 from callrouter.domain.events import CallEvent
 from tests.webhooks.door import (
     FORM,
@@ -26,6 +26,7 @@ from tests.webhooks.door import (
 )
 from tests.webhooks.examples import ACCOUNT, NEXT_SECRET, SECRET, Memory
 from webhooks.provider import Answer, Provider, RawHook, UnreadableHook
+from webhooks.providers.pbx import Pbx
 
 ENDED = b'{"event": "ended", "call_id": "c-1", "reason": "completed"}'
 BOMB = b'{"event": "ended", "x": ' + b"[" * 60_000
@@ -428,15 +429,46 @@ class Broken(Memory):
 async def test_a_bug_of_ours_is_not_heard_by_a_caller(
     at: str, raw: bytes, status: int, body: bytes
 ) -> None:
-    async with open_door(Broken(at=at)) as door:
-        heard = await door.knock(raw)
+    with structlog.testing.capture_logs() as lines:
+        async with open_door(Broken(at=at)) as door:
+            heard = await door.knock(raw)
+    assert any(line["log_level"] == "error" for line in lines)
     assert (heard.status, heard.body) == (status, body)
 
 
 @pytest.mark.parametrize("raw", [request(), request(target="/webhooks/pbx/x")])
 async def test_a_bug_before_trust_trusts_nobody(raw: bytes) -> None:
-    async with open_door(Broken(at="provider")) as door:
-        assert (await door.knock(raw)).status == 401
+    with structlog.testing.capture_logs() as lines:
+        async with open_door(Broken(at="provider")) as door:
+            assert (await door.knock(raw)).status == 401
+    assert any(line["log_level"] == "error" for line in lines)
+
+
+class BrokenPbx(Pbx):
+    """Its reader and its writer fail."""
+
+    def parse(self, hook: RawHook) -> Sequence[CallEvent]:
+        raise RecursionError(f"bug at {hook.url}")
+
+    def answer(self, decision: Decision, hook: RawHook, *, step: int = 0) -> Answer:
+        raise RecursionError(f"bug at {hook.url}: {decision}, {step}")
+
+
+@dataclass
+class HasBrokenPbx(Memory):
+    def provider(self, name: str, account: str) -> Provider | None:
+        known = (name, account) == ("pbx", self.account.key)
+        return BrokenPbx(self.account, (SECRET.encode(),)) if known else None
+
+
+async def test_a_provider_that_fails_twice_leaves_the_call_to_the_pbx() -> None:
+    takes = HasBrokenPbx()
+    with structlog.testing.capture_logs():
+        async with open_door(takes) as door:
+            heard = await door.knock(request())
+    assert (heard.status, heard.body) == (200, b'{"decision": "none"}')
+    assert [trouble.field for trouble in takes.troubles] == ["body"]
+    assert takes.hooks[0].body == RINGING
 
 
 async def test_one_line_per_hook_without_phones(door: Door) -> None:

@@ -224,7 +224,7 @@ def _derived_key(word: str, fields: Fields, hook: RawHook) -> str:
         parts.append(hashlib.sha256(hook.body).hexdigest()[:16])
         if not fields.as_sent("at"):
             parts.append(hook.arrived.isoformat())
-    key = "of:" + "|".join(quote(part, safe="+@ ", errors="replace") for part in parts)
+    key = "of:" + "|".join(quote(part, safe=":+@/ ", errors="replace") for part in parts)
     if len(key) <= _KEY_LIMIT:
         return key
     return "of:" + hashlib.sha256(key.encode()).hexdigest()

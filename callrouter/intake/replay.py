@@ -1,0 +1,121 @@
+"""Brings to the base what was told without it: from the spool, and what no disk would take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from callrouter import metrics
+from callrouter.flows.work import Already, Entry
+from callrouter.intake.records import read_record, write_record
+from callrouter.intake.spool import read_records
+from storage.database import BaseSilent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from callrouter.intake.scribe import Scribe
+    from callrouter.intake.snapshot import Snapshot
+    from callrouter.intake.spool import Spool
+
+log = structlog.get_logger()
+
+AT_ONCE = 200
+"""Events in one transaction."""
+
+SPOOL_S = 0.15
+"""So long it may take to make sure on the spool what an event was told."""
+
+UNKEPT = 10_000
+"""So many told events are held in memory while neither base nor spool takes them."""
+
+
+class Replay:
+    """Everything that was told and is not in the base yet."""
+
+    def __init__(self, scribe: Scribe, snapshot: Snapshot, spool: Spool) -> None:
+        self._scribe = scribe
+        self._snapshot = snapshot
+        self._spool = spool
+        self._unkept: list[Entry] = []
+
+    @property
+    def waiting(self) -> bool:
+        return self._spool.waiting or bool(self._unkept)
+
+    async def keep(self, entry: Entry, already: Already) -> bool:
+        """Make sure of what an event was told. False: only memory has it, if anything has."""
+        try:
+            kept = await self._spool.append(write_record(entry, already), SPOOL_S)
+        except ValueError as error:  # no text: what the base would refuse, too
+            log.error("not_spooled", account=entry.event.account, error=type(error).__name__)  # noqa: TRY400
+            kept = False
+        if not kept and entry.event.asks and len(self._unkept) < UNKEPT:
+            self._unkept.append(replace(entry, already=already))
+        metrics.SPOOL_WAITING.set(int(self.waiting))
+        return kept
+
+    async def run(self) -> bool:
+        """Write all of it before anything new is decided. False: the base is silent."""
+        try:
+            if self._spool.waiting:
+                for path in await asyncio.to_thread(self._spool.close_files):
+                    await self._write_file(path)
+            while self._unkept:
+                some = self._unkept[:AT_ONCE]
+                await self._write(some)
+                del self._unkept[: len(some)]
+        except BaseSilent:
+            return False
+        metrics.SPOOL_WAITING.set(int(self.waiting))
+        return True
+
+    async def stop(self) -> None:
+        """Try the disk once more with what only memory has."""
+        unkept, self._unkept = self._unkept, []
+        for entry in unkept:
+            if entry.already and not await self.keep(entry, entry.already):
+                return
+
+    async def _write_file(self, path: Path) -> None:
+        entries, unread = await asyncio.to_thread(_read, path)
+        for start in range(0, len(entries), AT_ONCE):
+            await self._write(entries[start : start + AT_ONCE])
+        if unread:
+            log.error("spool_unreadable", file=path.name, records=unread)
+            await asyncio.to_thread(self._spool.set_aside, path)
+        else:
+            await asyncio.to_thread(self._spool.forget, path)
+        metrics.REPLAYED.inc(len(entries))
+        log.info("spool_replayed", events=len(entries))
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        """Write told events, by halves if one of them cannot be written."""
+        try:
+            done = await self._scribe.write(entries)
+        except BaseSilent:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever an event breaks, it breaks only itself
+            if len(entries) == 1:
+                await self._scribe.set_aside(entries[0], error)
+                return
+            half = len(entries) // 2
+            await self._write(entries[:half])
+            await self._write(entries[half:])
+        else:
+            self._snapshot.absorb_told(done)
+
+
+def _read(path: Path) -> tuple[list[Entry], int]:
+    """A file's entries, and how many records in it are of no version that we know."""
+    entries, unread = [], 0
+    for record in read_records(path):
+        try:
+            entries.append(read_record(record))
+        except (ValueError, LookupError, TypeError):
+            unread += 1
+    return entries, unread

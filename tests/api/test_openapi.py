@@ -1,0 +1,95 @@
+"""openapi.json: valid, whole, and the server keeps what it promises."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+from sqlalchemy import Connection
+
+from callrouter.api.attach import OPERATIONS
+from tests.api.conftest import Api
+from tests.api.rows import (
+    NOON,
+    add_call,
+    add_card,
+    add_contact,
+    add_happening,
+    add_leg,
+    add_move,
+    add_owner,
+    add_told,
+)
+
+
+async def document(api: Api) -> dict[str, Any]:
+    async with api.session.get(f"{api.url}/openapi.json") as answer:
+        assert answer.status == 200
+        found: dict[str, Any] = await answer.json()
+        return found
+
+
+async def test_the_document_is_valid_and_open_to_all(api: Api) -> None:
+    found = await document(api)
+    assert found["openapi"] == "3.1.0"
+    validate(found)
+
+
+async def test_the_document_holds_every_operation(api: Api) -> None:
+    found = await document(api)
+    told = {
+        (one["operationId"], path, method)
+        for path, methods in found["paths"].items()
+        for method, one in methods.items()
+    }
+    assert told == {(one.name, one.path, one.method.lower()) for one in OPERATIONS}
+
+
+async def test_every_operation_tells_its_roles_and_its_problems(api: Api) -> None:
+    found = await document(api)
+    for operation in OPERATIONS:
+        told = found["paths"][operation.path][operation.method.lower()]
+        assert all(role in told["description"] for role in operation.roles)
+        assert {"401", "403", "503", "default"} <= told["responses"].keys()
+    problem = found["components"]["responses"]["Problem"]["content"]
+    assert list(problem) == ["application/problem+json"]
+    assert found["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+async def test_every_shape_is_used_and_every_reference_leads_somewhere(api: Api) -> None:
+    found = await document(api)
+    text = json.dumps(found)
+    for name in found["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text
+
+
+def fill(conn: Connection) -> None:
+    contact = add_contact(conn, "Иван Петров", "+79161234567", tags=("vip",))
+    card = add_card(conn, contact, manager="anna")
+    add_move(conn, card, 1, "new")
+    add_owner(conn, card, "anna")
+    add_happening(conn, card, "card_made")
+    call = add_call(conn, contact=contact, card=card, manager="anna", answered_at=NOON)
+    add_leg(conn, call, answered_at=NOON)
+    add_told(conn, call)
+
+
+@pytest.mark.timeout(120)
+async def test_the_server_keeps_what_the_document_promises(api: Api, tmp_path: Path) -> None:
+    """Schemathesis: right and wrong requests by the document, also in chains; a fixed seed."""
+    await api.service.database.write(fill)
+    run = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("schemathesis"),
+        *("run", f"{api.url}/openapi.json", "--url", api.url),
+        *("--header", f"Authorization: Bearer {api.tokens['admin']}"),
+        *("--checks", "all", "--max-examples", "20", "--seed", "7", "--no-shrink"),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    told, _ = await run.communicate()
+    assert run.returncode == 0, told.decode()
+    assert b"No issues found" in told

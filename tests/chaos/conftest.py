@@ -1,0 +1,62 @@
+"""Houses for servers, with a company applied; a copy of what the first test made for all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.nursery import Nursery
+from tests.postgres import Postgres
+from tests.running import House
+
+KEY = "the-same-key-on-every-node"
+
+MakeHouse = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def seed() -> int:
+    """Of this run's chance; CHAOS_SEED repeats one."""
+    seed = int(os.environ.get("CHAOS_SEED") or int.from_bytes(os.urandom(3)))
+    print(f"CHAOS_SEED={seed}")
+    return seed
+
+
+@pytest.fixture
+async def make_house(nursery: Nursery, tmp_path: Path) -> AsyncIterator[MakeHouse]:
+    """Makes a house with a company: `await make_house(setup, variant="…", url="…")`."""
+
+    async def make(
+        setup: str = "", *, name: str = "var", variant: str = "", url: str = "", port: int = 0
+    ) -> House:
+        house = House(
+            tmp_path / name,
+            database_url=url,
+            secret_key=KEY if url else "",
+            spawn=nursery.spawner(variant),
+            port=port,
+        )
+        if setup:
+            await house.apply(setup)
+        return house
+
+    yield make
+    nursery.kill_all()
+
+
+@pytest.fixture
+async def empty_postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+    name = await postgres.make_base()
+    yield postgres.url(name)
+    await postgres.drop_base(name)

@@ -1,0 +1,149 @@
+"""A process that has imported the service and forks a server when told to: a restart in 0.2 s.
+
+What runs in the child is `callrouter serve` as it is. A variant breaks one thing on purpose: the
+red control of a test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NoReturn
+
+from tests.running import Spawn
+
+
+@dataclass
+class Child:
+    """A forked server. Its exit code is asked of the nursery, which is its parent."""
+
+    nursery: Nursery
+    pid: int
+    code: int | None = None
+
+    def poll(self) -> int | None:
+        if self.code is None:
+            self.code = self.nursery.ask({"poll": self.pid})
+        return self.code
+
+    def wait(self, timeout: float | None = None) -> int:
+        until = time.monotonic() + (60 if timeout is None else timeout)
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired(f"server {self.pid}", timeout or 60)
+            time.sleep(0.005)
+        return code
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+
+class Nursery:
+    """The parent of servers, seen from the tests."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._children: list[Child] = []
+
+    def spawner(self, variant: str = "") -> Spawn:
+        """Spawns servers of that variant; none: the service as it is."""
+
+        def spawn(words: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
+            order = {"words": list(words), "environ": dict(environ), "log": str(log)}
+            pid = self.ask({**order, "variant": variant})
+            assert pid is not None
+            self._children.append(child := Child(self, pid))
+            return child
+
+        return spawn
+
+    def ask(self, order: Mapping[str, object]) -> int | None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        found: int | None = json.loads(self._process.stdout.readline())
+        return found
+
+    def kill_all(self) -> None:
+        """Whatever a failed test has left."""
+        for child in self._children:
+            child.send_signal(signal.SIGKILL)
+        self._children.clear()
+
+    def close(self) -> None:
+        self.kill_all()
+        self._process.communicate(timeout=10)
+
+
+# In the nursery's own process
+
+
+def _serve_orders(orders: IO[str]) -> None:
+    import storage.migrations
+    import storage.postgres
+    import storage.sqlite
+
+    import callrouter.app
+    import callrouter.cli
+    import callrouter.logs
+
+    for line in orders:
+        order = json.loads(line)
+        found = _poll(order["poll"]) if "poll" in order else _fork(order)
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()
+
+
+def _poll(pid: int) -> int | None:
+    done, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if done else None
+
+
+def _fork(order: dict[str, str]) -> int:
+    if pid := os.fork():
+        return pid
+    _become_server(order)
+
+
+def _become_server(order: Mapping[str, object]) -> NoReturn:
+    code = 1
+    try:
+        log = os.open(str(order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for here, there in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(here, there)
+        environ = order["environ"]
+        assert isinstance(environ, dict)
+        os.environ.update(environ)
+        from callrouter.cli import main
+        from tests.chaos.variants import VARIANTS
+
+        if variant := order["variant"]:
+            VARIANTS[str(variant)]()
+        main(order["words"], prog_name="callrouter")  # type: ignore[call-overload]
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve_orders(sys.stdin)

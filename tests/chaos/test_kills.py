@@ -1,0 +1,69 @@
+"""kill -9 at random under load: whatever was acknowledged is there, once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.chaos.conftest import MakeHouse
+from tests.chaos.judge import check, look, lost
+from tests.chaos.setups import company
+from tests.chaos.traffic import Manners, Traffic, numbers
+from tests.running import House, Pbx, pbx_of
+
+CALLS_PER_S = 27
+"""About 80 hooks a second."""
+
+ROUGH = Manners(retried=0.1, doubled=0.05, nameless=0.2, withheld=0.03)
+
+
+async def kill_under_load(house: House, pbx: Pbx, kills: int) -> None:
+    """Kill the server at random moments, and give what it left to a last one."""
+    traffic = Traffic(pbx, CALLS_PER_S, numbers(150), ROUGH)
+    running = asyncio.create_task(traffic.run())
+    try:
+        for _ in range(kills):
+            server = await house.open().ready()
+            await asyncio.sleep(pbx.chance.uniform(0.1, 0.9))
+            server.kill()
+        async with house.serving() as server:
+            traffic.stop()
+            await running
+            await server.settled()
+    finally:
+        running.cancel()
+
+
+@pytest.mark.slow
+async def test_what_was_acknowledged_outlives_60_kills(make_house: MakeHouse, seed: int) -> None:
+    house = await make_house(company())
+    async with pbx_of(house, seed=seed) as pbx:
+        await kill_under_load(house, pbx, kills=60)
+    check(pbx, await look(house.base_url))
+    assert len(pbx.acknowledged) > 1500
+
+
+async def test_what_was_acknowledged_outlives_a_few_kills(make_house: MakeHouse, seed: int) -> None:
+    house = await make_house(company())
+    async with pbx_of(house, seed=seed) as pbx:
+        await kill_under_load(house, pbx, kills=4)
+    check(pbx, await look(house.base_url))
+
+
+async def test_to_acknowledge_before_the_commit_loses_some(
+    make_house: MakeHouse, seed: int
+) -> None:
+    """The red control of the tests above."""
+    house = await make_house(company(), variant="acknowledge_early")
+    async with pbx_of(house, seed=seed) as pbx:
+        await kill_under_load(house, pbx, kills=6)
+    assert lost(pbx, await look(house.base_url))
+
+
+@pytest.mark.slow
+async def test_on_postgresql_too(make_house: MakeHouse, empty_postgres_url: str, seed: int) -> None:
+    house = await make_house(company(), url=empty_postgres_url)
+    async with pbx_of(house, seed=seed) as pbx:
+        await kill_under_load(house, pbx, kills=10)
+    check(pbx, await look(house.base_url))

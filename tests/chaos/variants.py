@@ -1,0 +1,74 @@
+"""Servers with one thing broken on purpose: what a test must find, or it finds nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from callrouter.flows.work import Entry, Taken
+from callrouter.intake import spool
+from callrouter.intake.batches import Batches
+
+EARLY_S = 0.05
+
+
+def acknowledge_early() -> None:
+    """Events are acknowledged first and kept a little later."""
+    keep = Batches.take
+    going: set[asyncio.Task[Taken]] = set()
+
+    async def take(self: Batches, entry: Entry) -> Taken:
+        if entry.event.asks:
+            return await keep(self, entry)
+
+        async def later() -> Taken:
+            await asyncio.sleep(EARLY_S)
+            return await keep(self, entry)
+
+        task = asyncio.create_task(later())
+        going.add(task)
+        task.add_done_callback(going.discard)
+        return Taken(entry.accept, entry.call_id)
+
+    Batches.take = take  # type: ignore[method-assign]
+
+
+def trust_the_cache() -> None:
+    """A commit is in the kernel's cache only."""
+    from storage import sqlite
+
+    sqlite._ALWAYS["synchronous"] = "NORMAL"
+
+
+def trust_the_cache_of_the_spool() -> None:
+    """What was told is in the kernel's cache only."""
+
+    class Os:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def fsync(self, _file: int) -> None:
+            pass
+
+    spool.os = Os()  # type: ignore[assignment]
+
+
+def leave_the_gate_open() -> None:
+    """Two nodes write at once."""
+    from callrouter import app
+
+    make = app.open_database
+    app.open_database = lambda url, **options: make(url, gate=False, **options)  # type: ignore[misc]
+
+
+VARIANTS: Mapping[str, Callable[[], None]] = {
+    one.__name__: one
+    for one in (
+        acknowledge_early,
+        trust_the_cache,
+        trust_the_cache_of_the_spool,
+        leave_the_gate_open,
+    )
+}

@@ -1,0 +1,326 @@
+"""The real thing: `callrouter serve` in a process of its own, and what a PBX and a reader do to it.
+
+A `House` is where a server lives: a data directory, a base, a port. Servers come and go in it; what
+was told to whom is kept by the `Pbx` that asked, as Jepsen does: an answer that did not come is
+unknown, not a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Protocol, Self
+
+import aiohttp
+import asyncpg
+
+from callrouter.flows.apply import apply
+from callrouter.seal import Seal, keep_key
+from storage.database import open_database
+
+SECRET = "secret-of-the-tests"
+LINE = "+74951230001"
+LAST_RESORT = "+74950000000"
+PATIENCE_S = 2.0
+"""How long a PBX waits before it fails open."""
+
+START_S = 30.0
+
+Event = dict[str, Any]
+
+
+class Process(Protocol):
+    """What `subprocess.Popen` and the nursery's children have in common."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+
+
+Spawn = Callable[[Sequence[str], Mapping[str, str], Path], Process]
+"""Runs `callrouter WORDS` with an environment and a file for what it prints."""
+
+
+def spawn(words: Sequence[str], environ: Mapping[str, str], log: Path) -> Process:
+    """As an admin does it."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "callrouter", *words],
+            env={**os.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
+
+
+@dataclass
+class House:
+    """Where servers of one base and one data directory live. `database_url` empty: SQLite there."""
+
+    data_dir: Path
+    database_url: str = ""
+    secret_key: str = ""
+    port: int = 0
+    spawn: Spawn = spawn
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.port = self.port or free_port()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "CALLROUTER_DATA_DIR": str(self.data_dir),
+            "CALLROUTER_DATABASE_URL": self.database_url,
+            "CALLROUTER_SECRET_KEY": self.secret_key,
+            **self.environ,
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.base}"
+
+    @property
+    def base(self) -> Path:
+        """The SQLite file."""
+        named = self.database_url.removeprefix("sqlite:///")
+        return Path(named) if named else self.data_dir / "callrouter.db"
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir.with_name(f"{self.data_dir.name}.log")
+
+    @property
+    def spooled(self) -> list[Path]:
+        """What the spool holds that the base has not got."""
+        return sorted((self.data_dir / "spool").glob("spool-*.log"))
+
+    async def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command beside whatever runs in this house."""
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "callrouter", *words],
+            env={**os.environ, **self.settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    async def apply(self, setup: str) -> None:
+        """What `callrouter apply` does, without the second that a process takes to begin."""
+        seal = Seal(self.secret_key or keep_key(self.data_dir / "secret.key"))
+        database = open_database(self.base_url, guest=True)
+        try:
+            await database.migrate()
+            await database.write(apply, setup, seal=seal, now=datetime.now(UTC))
+        finally:
+            await database.close()
+
+    def open(self) -> Running:
+        """Start a server and do not wait for it."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        words = ["serve", "--port", str(self.port)]
+        return Running(self, self.spawn(words, self.settings, self.log))
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Running]:
+        """A server that answers; told to stop at the end, however the block ends."""
+        server = self.open()
+        try:
+            yield await server.ready()
+        finally:
+            if server.process.poll() is None:
+                await server.stop()
+
+
+@dataclass
+class Running:
+    """One server process."""
+
+    house: House
+    process: Process
+
+    async def ready(self, *, blind: bool = False) -> Self:
+        """Wait until it takes calls; `blind`: until it listens at all."""
+        until = time.monotonic() + START_S
+        async with aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    async with session.get(f"{self.house.url}/health/ready") as response:
+                        if response.status == 200 or blind:
+                            return self
+                if self.process.poll() is not None or time.monotonic() > until:
+                    raise AssertionError(f"the server did not start:\n{self.printed()}")
+                await asyncio.sleep(0.01)
+
+    async def health(self) -> dict[str, Any]:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{self.house.url}/health/ready") as response:
+                found: dict[str, Any] = await response.json()
+                return found
+
+    async def metrics(self) -> dict[str, float]:
+        """Every figure without labels, and the sums of those with."""
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{self.house.url}/metrics") as response:
+                return _figures(await response.text())
+
+    async def settled(self, within_s: float = 30.0) -> Self:
+        """Wait until the base answers and has everything that was told without it."""
+        until = time.monotonic() + within_s
+        while self.house.spooled or (await self.health())["base"] != "answers":
+            assert time.monotonic() < until, f"not settled: {self.house.spooled}\n{self.printed()}"
+            await asyncio.sleep(0.02)
+        return self
+
+    def kill(self) -> None:
+        """As the kernel does it: at once, and without a word."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    async def stop(self, within_s: float = 15.0) -> int:
+        """SIGTERM; gives the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.process.wait, within_s)
+
+    def printed(self) -> str:
+        return self.house.log.read_text(errors="replace")[-4000:]
+
+
+def _figures(text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            name = name.partition("{")[0].removesuffix("_total")
+            found[name] = found.get(name, 0.0) + float(value)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# Who asks
+
+
+@dataclass(slots=True)
+class Sent:
+    """One request and what became of it. `status` None: unknown."""
+
+    event: Event
+    body: bytes
+    at: float
+    took_s: float = 0.0
+    status: int | None = None
+    answer: bytes = b""
+
+    @property
+    def acknowledged(self) -> bool:
+        return self.status == 200
+
+    @property
+    def told(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.answer)
+        return found
+
+    @property
+    def phone(self) -> dict[str, str] | None:
+        """The first phone it is told to ring."""
+        if not self.acknowledged or self.told.get("decision") != "connect":
+            return None
+        steps = self.told["steps"]
+        phone: dict[str, str] | None = steps[0]["targets"][0] if steps else None
+        return phone
+
+
+@dataclass
+class Pbx:
+    """Sends hooks over real sockets and remembers the whole history. `urls`: nodes, in turn."""
+
+    session: aiohttp.ClientSession
+    urls: Sequence[str]
+    account: str = "main"
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+    history: list[Sent] = field(default_factory=list)
+
+    async def post(self, event: Event, *, node: int | None = None) -> Sent:
+        """Send an event once."""
+        url = self.chance.choice(self.urls) if node is None else self.urls[node]
+        sent = Sent(event, json.dumps(event).encode(), time.monotonic())
+        self.history.append(sent)
+        try:
+            async with self.session.post(
+                f"{url}/webhooks/pbx/{self.account}",
+                data=sent.body,
+                headers={"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"},
+                timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
+            ) as response:
+                answer = await response.read()
+                sent.status, sent.answer = response.status, answer
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            pass
+        sent.took_s = time.monotonic() - sent.at
+        return sent
+
+    @property
+    def acknowledged(self) -> list[Sent]:
+        return [sent for sent in self.history if sent.acknowledged]
+
+    def slowest(self) -> float:
+        return max(sent.took_s for sent in self.history)
+
+
+@asynccontextmanager
+async def pbx_of(
+    *houses: House, seed: int = 1, account: str = "main", connections: int = 0
+) -> AsyncIterator[Pbx]:
+    """A PBX that knows these nodes."""
+    connector = aiohttp.TCPConnector(limit=connections, force_close=False)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield Pbx(session, [one.url for one in houses], account, random.Random(seed))
+
+
+# Who looks
+
+
+async def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """What a base says, asked by no code of the service."""
+    if url.startswith("sqlite:///"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as conn:
+            conn.execute("PRAGMA wal_autocheckpoint = 0")
+            return list(conn.execute(statement))
+    raw = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await raw.fetch(statement)]
+    finally:
+        await raw.close()
+
+
+def percentile(values: Iterable[float], part: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
