@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: env run test check bench clean
+.PHONY: env run test lint check bench clean
 
 env: $(STAMP)
 
@@ -22,12 +22,14 @@ run: env
 test: env
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-check: env
+lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/mypy
+
+check: lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow'
 
 bench: env

@@ -247,13 +247,19 @@ _HOLDS = select(
     leg.c.hold_until,
     leg.c.mode,
     leg.c.stranger,
-).where(leg.c.hold.is_not(None), leg.c.hold_until > bindparam("now"), leg.c.manager.is_not(None))
+).where(
+    leg.c.hold.is_not(None),
+    leg.c.hold_until > bindparam("now"),
+    among(leg.c.manager, "managers"),
+)
 
 
-def holds(conn: Connection, now: datetime) -> dict[str, list[Hold]]:
-    """What holds each manager now or soon: every window, talk and wrap-up that is not over."""
+def holds(conn: Connection, managers: Sequence[str], now: datetime) -> dict[str, list[Hold]]:
+    """What holds these managers now or soon: every window, talk and wrap-up that is not over."""
+    if not managers:
+        return {}
     found: dict[str, list[Hold]] = {}
-    for row in conn.execute(_HOLDS, {"now": now}):
+    for row in conn.execute(_HOLDS, {"managers": managers, "now": now}):
         kind: HoldKind = row.hold
         since = row.ring_from if kind == "ring" else row.answered_at
         found.setdefault(row.manager, []).append(

@@ -153,10 +153,7 @@ class _Worker:
             with _cut_at(errand.until, raw):
                 return await conn.run_sync(self._transact, errand.do)
         except Exception as error:
-            silence = self._silence(error)
-            if self._is_broken():
-                await self.drop()
-            if silence:
+            if silence := self._silence(error):
                 raise silence from error
             raise
 

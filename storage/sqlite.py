@@ -85,7 +85,7 @@ _READING = {"query_only": "ON", "cache_size": -8_000}  # kB
 _MIGRATING = {"foreign_keys": "OFF"}
 _WRITING = {"cache_size": -32_000, "journal_size_limit": 64 << 20}
 _CHECKPOINTING = {"wal_autocheckpoint": 1000}  # pages
-_AS_GUEST = {"busy_timeout": 1}  # asked again and again: between two busy writes there is not more
+_AS_GUEST = {"busy_timeout": 1}  # and again and again: a busy server leaves gaps of microseconds
 
 
 def _engine(path: Path, settings: Mapping[str, object], *, mode: str = "rw") -> Engine:
@@ -198,7 +198,7 @@ class _Reader(_Worker):
 
 
 def _refuse_if_late(conn: Connection, *_: object) -> None:
-    """Many quick statements may last too long as well as one slow one."""
+    """Many quick statements make few steps and may take as long as a slow one."""
     if time.monotonic() > conn.info.get("until", inf):
         raise BaseSilent("the read took too long")
 

@@ -526,7 +526,13 @@ leg = Table(
         sqlite_where=text("hold IS NOT NULL"),
         postgresql_where=text("hold IS NOT NULL"),
     ),
-    Index("ix_leg_manager_ring_from", "manager", "ring_from"),
+    Index(
+        "ix_leg_manager_hold",
+        "manager",
+        "hold_until",
+        sqlite_where=text("hold IS NOT NULL"),
+        postgresql_where=text("hold IS NOT NULL"),
+    ),
     Index("ix_leg_manager_answered_at", "manager", "answered_at"),
     Index("ix_leg_dial_answered_at", "account", "dial", "answered_at"),
 )

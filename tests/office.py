@@ -89,7 +89,8 @@ class Office:
 
     async def held(self, now: datetime) -> dict[str, list[str]]:
         """Who is held at a moment, and by what."""
-        found = await self.database.read(calls.holds, now)
+        people = list(self.desk.setups.current.managers)
+        found = await self.database.read(calls.holds, people, now)
         return {
             manager: [hold.kind for hold in holds if hold.since <= now]
             for manager, holds in found.items()

@@ -125,7 +125,7 @@ function find(row) {
   const ref = row.dataset.ref;
   if (!ref || !own.has(ref)) return;
   label(row);
-  row.classList.toggle("mine", ref === mine);
+
   if (ref !== mine || found === mine) return;
   found = mine;
   if (dialSaid) dialSaid.textContent = "";
@@ -159,14 +159,18 @@ function connect() {
 
 function change({ calls, team: html, now }) {
   trustClock(now);
-  if (screen.dataset.empty && calls.length) {
-    location.reload();
-    return;
-  }
+  if (screen.dataset.empty && calls.length) begin();
   calls.sort((one, other) => (one.id < other.id ? -1 : 1)).forEach(show);
   count();
   if (html && team) team.innerHTML = html;
   tick();
+}
+
+/** The first call of all: the way to it has been gone. */
+function begin() {
+  delete screen.dataset.empty;
+  document.querySelector(".way")?.remove();
+  document.getElementById("open-list").hidden = false;
 }
 
 function online(yes) {

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import structlog
 from aiohttp import web
 
+from callrouter import metrics
 from callrouter.domain.decisions import NoOpinion
 from callrouter.domain.events import CallEvent
 from callrouter.domain.setup import Account
@@ -181,6 +182,11 @@ def _log_line(visit: Visit, answer: Answer) -> None:
         "trouble": visit.trouble.field if visit.trouble else "",
         "refused": visit.refused,
     }
+    metrics.HOOKS.labels(
+        visit.provider if visit.provider in PROVIDERS else "unknown",
+        told["kind"] or "none",
+        answer.status,
+    ).inc()
     log.info(
         "webhook",
         **{name: value for name, value in told.items() if value},

@@ -11,6 +11,7 @@ from callrouter.domain.hours import parse_hours
 from callrouter.domain.managers import NOTHING_KNOWN, Hold, ManagerFacts
 
 if TYPE_CHECKING:
+    from callrouter.domain.load import LoadParts
     from callrouter.domain.setup import Line, Manager, Setup, Step, Strategy
     from callrouter.domain.why import Passed
 
@@ -23,6 +24,7 @@ class Standing:
 
     manager: Manager
     facts: ManagerFacts
+    parts: LoadParts
     load: float
     passed: Passed | None = None
     soft: bool = False
@@ -81,7 +83,8 @@ def stand(
     Held is who talks, is in wrap-up, or has a window that has begun and is not over by then. A
     window that has not begun, or that he shares with others, holds softly.
     """
-    load = facts.parts(now).of(manager.capacity)
+    parts = facts.parts(now)
+    load = parts.of(manager.capacity)
     soft: Hold | None = None
     for hold in facts.holds:
         if not hold.overlaps(start):
@@ -92,8 +95,8 @@ def stand(
         passed: Passed = "ringing" if hold.kind == "ring" else "wrap_up"
         if hold.kind == "talk":
             passed = "talking"
-        return Standing(manager, facts, load, passed, hold=hold, until=hold.until)
-    return Standing(manager, facts, load, soft=soft is not None, hold=soft)
+        return Standing(manager, facts, parts, load, passed, hold=hold, until=hold.until)
+    return Standing(manager, facts, parts, load, soft=soft is not None, hold=soft)
 
 
 class AtWork:

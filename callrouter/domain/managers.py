@@ -48,11 +48,14 @@ class ManagerFacts:
     @property
     def last_busy(self) -> datetime | None:
         """When he was last offered a call or talked; None: never."""
-        moments = [moment for moment in (self.last_offer, self.last_talk) if moment]
-        return max(moments) if moments else None
+        if self.last_offer and self.last_talk:
+            return max(self.last_offer, self.last_talk)
+        return self.last_offer or self.last_talk
 
     def parts(self, now: datetime) -> LoadParts:
         """His load with the strangers whose leg rings him at this moment."""
+        if not self.holds:
+            return self.load
         ringing = {
             hold.call
             for hold in self.holds
@@ -75,6 +78,21 @@ class Board:
         for manager, known in self.facts.items():
             for hold in known.holds:
                 self._held.setdefault(hold.call, set()).add(manager)
+
+    def take_over(self, other: Board) -> None:
+        """Replace what is known of the managers whom the other one names."""
+        for manager, facts in other.facts.items():
+            for hold in self.facts.get(manager, NOTHING_KNOWN).holds:
+                self._let_go(hold.call, manager)
+            self.facts[manager] = facts
+            for hold in facts.holds:
+                self._held.setdefault(hold.call, set()).add(manager)
+
+    def _let_go(self, call: str, manager: str) -> None:
+        held = self._held.get(call, set())
+        held.discard(manager)
+        if not held:
+            self._held.pop(call, None)
 
     def place(self, call: str, holds: Iterable[tuple[str, Hold]], now: datetime) -> None:
         """Replace what a call holds; a window that has begun is an offer."""

@@ -109,6 +109,7 @@ _DIALABLE = re.compile(
 )
 
 
+@lru_cache(maxsize=16384)
 def is_dialable(dial: str) -> bool:
     """Tell whether the whole string is one of the forms of "What may be dialled"."""
     return _DIALABLE.fullmatch(dial) is not None

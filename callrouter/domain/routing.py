@@ -414,8 +414,7 @@ class _Climb:
         )
 
     def _candidate(self, one: Standing, *, chosen: bool) -> Candidate:
-        parts = one.facts.parts(self._now)
-        since = one.facts.last_busy
+        parts, since = one.parts, one.facts.last_busy
         return Candidate(
             manager=one.manager.key,
             passed=one.passed,

@@ -471,11 +471,12 @@ class Setup:
 
         Raises KeyError only for an account that Setup does not have.
         """
-        default = self.lines[spelled(self.accounts[account].default_line)]
+        default_line = self.accounts[account].default_line
+        if called and (line := self.lines.get(called) or self.lines.get(spelled(called))):
+            return line, True
+        default = self.lines[spelled(default_line)]
         if not called:
             return default, False
-        if line := self.lines.get(spelled(called)):
-            return line, True
         number = read_number(called, default.region or self.company.region)
         if number and (line := self.lines.get(number)):
             return line, True

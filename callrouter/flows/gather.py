@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def board_of(conn: Connection, managers: Iterable[str], setup: Setup, *, now: datetime) -> Board:
-    """The facts of these managers, and what holds anybody else."""
+    """The facts of these managers, with what holds them."""
     keys = sorted(set(managers))
-    holds = calls.holds(conn, now)
+    holds = calls.holds(conn, keys, now)
     pulses = counters.pulses(conn, keys)
     loads = cards.load_of(conn, keys, cards.day_of(now - timedelta(days=setup.load.active_days)))
     today = _today(conn, keys, setup, now)
     board = {}
-    for key in {*keys, *holds}:
+    for key in keys:
         offer, talk = pulses.get(key, (None, None))
         talks, strangers = today.get(key, (0, 0))
         weighed, count = _weigh(loads.get(key, {}), setup)

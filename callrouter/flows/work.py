@@ -119,12 +119,10 @@ class Work:
     def fold(self, now: datetime) -> CallState:
         """Fold its events as they stand now, and keep the state."""
         setup = self.setup
-        account = setup.accounts.get(self.account)
-        limits = Limits(owner_min_talk_s=setup.routing.owner_min_talk_s)
-        if account:
-            limits = replace(
-                limits, ring_slack_s=account.ring_slack_s, max_talk_s=account.max_talk_s
-            )
+        owner_min_talk_s = setup.routing.owner_min_talk_s
+        limits = Limits(owner_min_talk_s=owner_min_talk_s)
+        if account := setup.accounts.get(self.account):
+            limits = Limits(account.ring_slack_s, account.max_talk_s, owner_min_talk_s)
 
         def wrap_up(manager: str) -> int:
             return setup.managers[manager].wrap_up_s if manager in setup.managers else 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,11 +18,9 @@ from callrouter.intake.spool import read_records
 from storage.database import BaseSilent
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from callrouter.intake.scribe import Scribe
     from callrouter.intake.snapshot import Snapshot
-    from callrouter.intake.spool import Spool
+    from callrouter.intake.spool import Document, Part, Spool
 
 log = structlog.get_logger()
 
@@ -29,6 +29,8 @@ AT_ONCE = 200
 
 SPOOL_S = 0.15
 """So long it may take to make sure on the spool what an event was told."""
+
+MOMENT_S = 0.005
 
 UNKEPT = 10_000
 """So many told events are held in memory while neither base nor spool takes them."""
@@ -42,6 +44,7 @@ class Replay:
         self._snapshot = snapshot
         self._spool = spool
         self._unkept: list[Entry] = []
+        self._keeping = 0  # told this moment, and on their way to the disk
 
     @property
     def waiting(self) -> bool:
@@ -49,30 +52,42 @@ class Replay:
 
     async def keep(self, entry: Entry, already: Already) -> bool:
         """Make sure of what an event was told. False: only memory has it, if anything has."""
+        self._keeping += 1
         try:
             kept = await self._spool.append(write_record(entry, already), SPOOL_S)
         except ValueError as error:  # no text: what the base would refuse, too
             log.error("not_spooled", account=entry.event.account, error=type(error).__name__)  # noqa: TRY400
             kept = False
+        finally:
+            self._keeping -= 1
         if not kept and entry.event.asks and len(self._unkept) < UNKEPT:
             self._unkept.append(replace(entry, already=already))
         metrics.SPOOL_WAITING.set(int(self.waiting))
         return kept
 
     async def run(self) -> bool:
-        """Write all of it before anything new is decided. False: the base is silent."""
+        """Write all of it before anything new is decided. False: the base is silent.
+
+        What comes while it is written is written, too.
+        """
         try:
-            if self._spool.waiting:
-                for path in await asyncio.to_thread(self._spool.close_files):
-                    await self._write_file(path)
-            while self._unkept:
-                some = self._unkept[:AT_ONCE]
-                await self._write(some)
-                del self._unkept[: len(some)]
+            while self.waiting or self._keeping:
+                await self._write_all()
         except BaseSilent:
             return False
         metrics.SPOOL_WAITING.set(int(self.waiting))
         return True
+
+    async def _write_all(self) -> None:
+        if not self.waiting:
+            await asyncio.sleep(MOMENT_S)
+        if self._spool.waiting:
+            for part in await asyncio.to_thread(self._spool.parts):
+                await self._write_part(part)
+        while self._unkept:
+            some = self._unkept[:AT_ONCE]
+            await self._write(some)
+            del self._unkept[: len(some)]
 
     async def stop(self) -> None:
         """Try the disk once more with what only memory has."""
@@ -81,20 +96,31 @@ class Replay:
             if entry.already and not await self.keep(entry, entry.already):
                 return
 
-    async def _write_file(self, path: Path) -> None:
-        entries, unread = await asyncio.to_thread(_read, path)
-        for start in range(0, len(entries), AT_ONCE):
-            await self._write(entries[start : start + AT_ONCE])
+    async def _write_part(self, part: Part) -> None:
+        written = unread = 0
+        with contextlib.closing(read_records(part)) as records:
+            while some := await asyncio.to_thread(list, islice(records, self._at_once)):
+                entries = [entry for entry in map(_read, some) if entry]
+                await self._write(entries)
+                written += len(entries)
+                unread += len(some) - len(entries)
         if unread:
-            log.error("spool_unreadable", file=path.name, records=unread)
-            await asyncio.to_thread(self._spool.set_aside, path)
+            log.error("spool_unreadable", file=part.path.name, records=unread)
+            await asyncio.to_thread(self._spool.set_aside, part)
         else:
-            await asyncio.to_thread(self._spool.forget, path)
-        metrics.REPLAYED.inc(len(entries))
-        log.info("spool_replayed", events=len(entries))
+            await asyncio.to_thread(self._spool.forget, part)
+        metrics.REPLAYED.inc(written)
+        log.info("spool_replayed", events=written)
+
+    @property
+    def _at_once(self) -> int:
+        """While the base is silent one event is enough to ask it."""
+        return 1 if self._scribe.silent else AT_ONCE
 
     async def _write(self, entries: Sequence[Entry]) -> None:
         """Write told events, by halves if one of them cannot be written."""
+        if not entries:
+            return
         try:
             done = await self._scribe.write(entries)
         except BaseSilent:
@@ -110,12 +136,9 @@ class Replay:
             self._snapshot.absorb_told(done)
 
 
-def _read(path: Path) -> tuple[list[Entry], int]:
-    """A file's entries, and how many records in it are of no version that we know."""
-    entries, unread = [], 0
-    for record in read_records(path):
-        try:
-            entries.append(read_record(record))
-        except (ValueError, LookupError, TypeError):
-            unread += 1
-    return entries, unread
+def _read(record: Document) -> Entry | None:
+    """None: a record of no version that we know."""
+    try:
+        return read_record(record)
+    except (ValueError, LookupError, TypeError):
+        return None

@@ -103,11 +103,8 @@ class Snapshot:
                 self._reserve(work, batch.now)
 
     def refresh(self, board: Board) -> None:
-        """Take over managers as the base has them. What holds anybody else is over."""
-        for manager, facts in self._board.facts.items():
-            if facts.holds and manager not in board.facts:
-                self._board.facts[manager] = replace(facts, holds=())
-        self._board = Board(self._board.facts | board.facts)
+        """Take over these managers as the base has them."""
+        self._board.take_over(board)
 
     def remember(self, works: Iterable[Work], now: datetime) -> None:
         """Take over calls that were open before this node began; what it knows better stands."""

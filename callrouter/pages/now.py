@@ -77,7 +77,7 @@ class CallsNow:
             lines=setup.line,
             can_dial=self._can_dial and service.demo,
             mine=request.query.get("call", ""),
-            way=None if screen.calls else way_of(setup, self._public_url(request)),
+            way=self._way(screen, setup, request),
         )
 
     async def show_call(self, request: web.Request, guest: Guest) -> web.StreamResponse:
@@ -102,6 +102,12 @@ class CallsNow:
             chapters=chapters_of(call, decisions, setup, guest.language),
             now=milliseconds(now),
         )
+
+    def _way(self, screen: Screen, setup: Setup, request: web.Request) -> Way | None:
+        """What an empty base shows; a demo needs no way, its calls come by themselves."""
+        if screen.calls or self._service.demo:
+            return None
+        return way_of(setup, self._public_url(request))
 
     def _public_url(self, request: web.Request) -> str:
         return self._service.settings.public_url or f"{request.scheme}://{request.host}"
@@ -129,7 +135,8 @@ def way_of(setup: Setup, public_url: str) -> Way:
         (
             f"curl {address}",
             f'  -H "Authorization: Bearer {_secret(account)}"',
-            f"  -d event=ringing -d call_id=try-1 -d caller=+79430000099 -d called={line.number}",
+            "  -d event=ringing -d call_id=try-$(date +%s)",
+            f"  --data-urlencode caller=+79430000099 --data-urlencode called={line.number}",
         )
     )
     return Way(has_setup=True, address=address, curl=curl)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from callrouter.service import Service
 
 LOOK_S: Final = 1.0  # it looks by itself, whoever forgets to wake it
-PAUSE_S: Final = 0.1  # between two looks, so that a storm is told in batches
+PAUSE_S: Final = 0.1  # at least between two looks, so that a storm is told in batches
+SHARE: Final = 5  # it rests so many times as long as it worked: calls come first
 TEAM_S: Final = 10.0  # shifts begin and end without any notice
 LOOKED_AT: Final = 1000  # notices read at once
 BATCH: Final = 50  # calls rendered in one turn; more of them wait for the next
@@ -103,17 +104,20 @@ class Relay:
             stream.tell(None)
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             self._woken.clear()
+            began = loop.time()
             try:
                 await self.turn()
             except BaseSilent:
                 log.info("relay_waits", reason="the base is silent")
             except Exception:
                 log.exception("relay_failed")
-            await asyncio.sleep(PAUSE_S)
+            pause = min(max(PAUSE_S, SHARE * (loop.time() - began)), LOOK_S)
+            await asyncio.sleep(pause)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_S - PAUSE_S)
+                await asyncio.wait_for(self._woken.wait(), LOOK_S - pause)
 
     async def turn(self) -> None:
         """Look once, and tell whatever is new."""
@@ -133,17 +137,18 @@ class Relay:
         joining = tuple(self._joining)
         missed = await self._missed(joining, self._last)
         batch = list(self._waiting)[:BATCH]
-        seconds = asyncio.get_running_loop().time()
-        if not batch and not joining and seconds < self._team_at + TEAM_S:
-            return
         setup, now = self._service.setups.current, self._service.clock()
+        seconds = asyncio.get_running_loop().time()
+        quiet = not batch and not joining and setup.version == self._version
+        if quiet and seconds < self._team_at + TEAM_S:
+            return
         calls, mates = await read(_load, {*batch, *missed}, setup, now)
         self._team_at = seconds
         for call in batch:
             del self._waiting[call]
         if self._waiting:
             self.wake()
-        self._tell(calls, set(batch), mates, joining, setup, now)
+        await self._tell(calls, set(batch), mates, joining, setup, now)
 
     async def _missed(self, joining: Sequence[Stream], last: int) -> set[str]:
         """The calls that changed while those who come in were away."""
@@ -162,7 +167,7 @@ class Relay:
             stream.tell(message("reload", {}))
         return set()
 
-    def _tell(
+    async def _tell(
         self,
         calls: Sequence[CallView],
         changed: set[str],
@@ -173,7 +178,7 @@ class Relay:
     ) -> None:
         here = [stream for stream in joining if stream in self._joining]
         for language in {stream.language for stream in (*self._streams, *here)}:
-            rows = _rows(calls, setup, language, now)
+            rows = await _rows(calls, setup, language, now)
             team = self._team_if_new(strip_of(mates, setup, language, now), language)
             news = [row for id_, row in rows.items() if id_ in changed]
             if news or team is not None:
@@ -189,7 +194,7 @@ class Relay:
             for stream in self._streams:
                 stream.tell(message("setup", {"version": setup.version}))
         self._version = setup.version
-        self._streams.update(here)
+        self._streams.update(stream for stream in here if stream in self._joining)
         self._joining = [stream for stream in self._joining if stream not in here]
 
     def _changes(
@@ -215,12 +220,13 @@ def _load(
     return calls_by_id(conn, ids, _READER), team_now(conn, setup, now=now)
 
 
-def _rows(
+async def _rows(
     calls: Sequence[CallView], setup: Setup, language: Language, now: datetime
 ) -> dict[str, dict[str, str]]:
     """Each call's row by its id; one that cannot be shown is left out and logged."""
     rows = {}
     for call in calls:
+        await asyncio.sleep(0)  # a row takes half a millisecond; a hook may be waiting
         try:
             html = render("_call", language, row=row_of(call, setup, language, now))
         except Exception:

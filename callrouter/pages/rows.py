@@ -116,7 +116,9 @@ def _why(call: CallView) -> Why | None:
 
 def _is_new(call: CallView) -> bool:
     why = _why(call)
-    return why is not None and why.caller == "known" and not why.known and why.new_card
+    if why is None or why.told_by != "base":
+        return False
+    return why.caller == "known" and not why.known and why.new_card
 
 
 def line_of(call: CallView, setup: Setup) -> str:

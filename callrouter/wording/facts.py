@@ -47,6 +47,8 @@ def _caller(words: Words, why: Why) -> str:
         case "known":
             if why.known:
                 return words("a known number: it belongs to a contact")
+            if why.told_by != "base":
+                return words("nobody whom we could find without the database")
             if why.contact:
                 return words("a new number: a contact was made for it")
             return words("a new number")

@@ -61,7 +61,7 @@ def _who_calls(words: Words, why: Why) -> Iterator[str]:
     who = ""
     if why.caller != "known":
         who = words(codes.CALLERS[why.caller])
-    elif not why.known:
+    elif not why.known and why.told_by == "base":
         who = words("New number")
     if why.new_card and why.card is not None:
         card = words("new card #{number}", number=why.card)

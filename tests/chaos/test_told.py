@@ -141,5 +141,21 @@ async def test_who_was_told_to_ring_in_the_silence_is_busy_while_the_spool_is_wr
         assert rung(await base.post(ringing("c9", "+79160000099"))) == []
 
 
+async def test_who_was_told_while_the_spool_is_written_is_busy_for_the_next_call(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """What came into the spool meanwhile is written, too, before the base decides anything."""
+    async with inside(sqlite_database, tmp_path, company(2, ladder=ONE_STEP)) as base:
+        base.base.silent = True
+        first = await base.post(ringing("c1", "+79160000001"))
+        base.base.silent, base.base.late_s = False, LATE_S
+        base.intake.batches.wake()
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(base.post(ringing("c2", "+79160000002")))
+        await asyncio.sleep(0.4)
+        third = await base.post(ringing("c3", "+79160000003"))
+        assert [rung(first), rung(await second), rung(third)] == [["m01"], ["m02"], []]
+
+
 def tidings(n: int) -> dict[str, object]:
     return {"event": "ended", "event_id": f"e{n}", "call_id": f"old{n}", "reason": "completed"}

@@ -22,6 +22,7 @@ class Manners:
     ring: tuple[float, float] = (0.05, 0.3)
     talk: tuple[float, float] = (0.1, 0.8)
     answered: float = 0.7
+    heard_of: float = 1.0  # calls of which more is told than that they ring
 
 
 @dataclass
@@ -61,6 +62,8 @@ class Traffic:
         if self._chance.random() < self.manners.withheld:
             caller = "anonymous"
         ringing = await self.send("ringing", ref, caller=caller, called=LINE)
+        if self._chance.random() >= self.manners.heard_of:
+            return ringing
         await asyncio.sleep(self._chance.uniform(*self.manners.ring))
         phone = ringing.phone
         if phone and self._chance.random() < self.manners.answered:

@@ -86,7 +86,8 @@ async def test_a_result_left_half_read_does_not_hold_the_writer_in_the_past(
     def read_half(conn: Connection) -> None:
         for id_ in range(2, 500):
             add_row(conn, id_)
-        conn.exec_driver_sql("SELECT id FROM tally").fetchone()
+        rows = conn.exec_driver_sql("SELECT id FROM tally")
+        assert rows.fetchone()
         raise LookupError
 
     failures = []
@@ -149,14 +150,16 @@ async def test_a_failure_that_nobody_waits_for_is_told_to_the_loop(tally: Databa
     assert [type(context["exception"]) for context in told] == [LookupError]
 
 
-async def test_a_crowd_of_pages_is_turned_away_before_the_intake_is(tally: Database) -> None:
+async def test_a_crowd_of_pages_is_turned_away_before_the_intake_is(
+    tally: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desks, "_MOST_WAITING", 10)
     holding = await begun(tally, linger)
-    pages = [asyncio.create_task(tally.write(lambda _: None)) for _ in range(1100)]
-    await asyncio.sleep(0)
-    intake = asyncio.create_task(tally.write_as(Priority.INTAKE, count_up))
-    outcomes = await asyncio.gather(*pages, return_exceptions=True)
-    await asyncio.gather(holding, intake)
-    assert [str(outcome) for outcome in outcomes].count("too many errands are waiting") == 100
+    pages = [tally.write(count_up) for _ in range(15)]
+    intake = tally.write_as(Priority.INTAKE, count_up)
+    outcomes = await asyncio.gather(*pages, intake, holding, return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes].count("too many errands are waiting") == 5
+    assert await tally.read(total) == 11
 
 
 # Reads
@@ -181,6 +184,24 @@ async def test_a_read_sees_one_moment_of_the_base(tally: Database) -> None:
     assert not reading.done()
     assert await reading == (0, 0)
     assert await tally.read(total) == 1
+
+
+async def test_a_read_that_failed_half_way_does_not_keep_later_ones_in_the_past(
+    tally: Database,
+) -> None:
+    def read_half(conn: Connection) -> None:
+        rows = conn.exec_driver_sql("SELECT id FROM tally")
+        assert rows.fetchone()
+        raise LookupError
+
+    failures = []
+    await tally.write(add_row, 2)
+    for n in range(1, 9):  # over all readers
+        with pytest.raises(LookupError) as raised:
+            await tally.read(read_half)
+        failures.append(raised.value)  # it holds the frames, and they the cursor
+        await tally.write(count_up)
+        assert await asyncio.gather(*(tally.read(total) for _ in range(8))) == [n] * 8
 
 
 ENDLESS = """

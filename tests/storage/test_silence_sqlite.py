@@ -131,6 +131,19 @@ async def test_a_disk_that_refuses_is_the_base_being_silent(
     assert await filed.read(total) == 1
 
 
+async def test_a_connection_that_failed_is_not_asked_again(filed: Database) -> None:
+    """A second fsync may say yes to what the first one lost."""
+
+    def cache_size(conn: Connection) -> int:
+        size: int = conn.exec_driver_sql("PRAGMA cache_size").scalar_one()
+        return size
+
+    before = await filed.write(cache_size)
+    with pytest.raises(BaseSilent):
+        await filed.write(fail_to_write)  # it left its own size behind
+    assert await filed.write(cache_size) == before
+
+
 async def test_a_base_that_is_not_there_is_not_made_by_the_way(tmp_path: Path) -> None:
     async with opened(f"sqlite:///{tmp_path}/none.sqlite") as database:
         for ask in (database.write, database.read):

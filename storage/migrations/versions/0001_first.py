@@ -539,4 +539,11 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         postgresql_where=sa.text("hold IS NOT NULL"),
     )
     op.create_index("ix_leg_manager_answered_at", "leg", ["manager", "answered_at"], unique=False)
-    op.create_index("ix_leg_manager_ring_from", "leg", ["manager", "ring_from"], unique=False)
+    op.create_index(
+        "ix_leg_manager_hold",
+        "leg",
+        ["manager", "hold_until"],
+        unique=False,
+        sqlite_where=sa.text("hold IS NOT NULL"),
+        postgresql_where=sa.text("hold IS NOT NULL"),
+    )
