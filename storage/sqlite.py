@@ -63,7 +63,8 @@ class SqliteDatabase(Asked):
     async def migrate(self, progress: Callable[[str], None] = lambda _: None) -> None:
         if self._path.exists() and await self.read(migrations.is_newest):
             return
-        migrator = _Threads([_Writer(_engine(self._path, _MIGRATING, mode="rwc"), patience_s=5)])
+        engine = _engine(self._path, _MIGRATING, mode="rwc")
+        migrator = _Threads([_Writer(engine, patience_s=_GUEST_PATIENCE_S)])
         try:
             await migrator.ask(Errand(partial(_upgrade, progress=progress)))
         finally:
@@ -172,10 +173,12 @@ class _Writer(_Worker):
             try:
                 raw.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode == sqlite3.SQLITE_BUSY_SNAPSHOT:
-                    self.drop()  # a result left half read holds the connection in the past
-                elif error.sqlite_errorcode not in _BUSY or time.monotonic() > until:
-                    raise
+                if error.sqlite_errorcode in _BUSY and time.monotonic() < until:
+                    continue
+                if error.sqlite_errorcode not in _BUSY:
+                    self.drop()
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY_SNAPSHOT:
+                    raise  # else a result left half read held the connection in the past
             else:
                 return conn
 

@@ -26,14 +26,19 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A server for this process of tests. Where CI is set, not having one is a failure."""
-    binaries = find_binaries()
-    if binaries is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(NOWHERE)
-        pytest.skip(NOWHERE)
-    server = Postgres(binaries)
+def postgres_binaries() -> Path:
+    """Where CI is set, not having them is a failure."""
+    if binaries := find_binaries():
+        return binaries
+    if os.environ.get("CI") == "true":
+        pytest.fail(NOWHERE)
+    pytest.skip(NOWHERE)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_binaries: Path) -> Iterator[Postgres]:
+    """A server for this process of tests."""
+    server = Postgres(postgres_binaries)
     try:
         yield server.start()
     finally:

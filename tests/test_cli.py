@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,10 @@ aliases = ["site"]
 name = "Сайт"
 last_resort = "+74950000000"
 """
+
+
+IN_USE_S = 2.0
+"""How soon a running server uses what was applied."""
 
 
 @pytest.fixture
@@ -355,28 +360,47 @@ def test_a_data_directory_that_is_a_file_is_told_in_a_line(
 # Beside a running server
 
 
-async def test_commands_work_beside_a_running_server(tmp_path: Path) -> None:
-    house = House(tmp_path / "var", environ={"PBX_SECRET": SECRET})
+async def test_commands_work_beside_a_running_server(tmp_path: Path, database_url: str) -> None:
+    house = House(
+        tmp_path / "var", database_url, "a-key-of-the-tests", environ={"PBX_SECRET": SECRET}
+    )
     file = tmp_path / "setup.toml"
-    file.write_text(GOOD, encoding="utf-8")
-    assert (await house.run("apply", str(file))).returncode == 0
-    async with house.serving(), pbx_of(house) as pbx:
+
+    async def did(*words: str) -> str:
+        result = await house.run(*words)
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout
+
+    async def applied_version(text: str) -> int:
+        file.write_text(text, encoding="utf-8")
+        return int((await did("apply", str(file))).split()[-1].rstrip("."))
+
+    assert await applied_version(GOOD) == 1
+    async with house.serving() as server, pbx_of(house) as pbx:
         event = {"event": "ringing", "call_id": "17.1", "caller": "+79161234567", "called": LINE}
-        sent = await pbx.post(event)
-        ours = sent.told["call"]
-        token = (await house.run("token", "add", "test", "--role", "admin")).stdout.strip()
+        ours = (await pbx.post(event)).told["call"]
+        token = (await did("token", "add", "test", "--role", "admin")).strip()
         headers = {"Authorization": f"Bearer {token}", "Accept-Language": "ru"}
         url = f"{house.url}/api/v1/calls/{ours}/why"
         async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as found:
             body = await found.json()
-        for call in (ours, "17.1", "last"):
-            printed = await house.run("why", call, "--json")
-            assert json.loads(printed.stdout) == body
-        text = (await house.run("why", "17.1", "--lang", "en")).stdout
+        assert json.loads(await did("why", "17.1", "--json")) == body
+        text = await did("why", "last", "--lang", "en")
         assert f"{ours} (17.1)" in text
         assert "+7 916 123-45-67 → Сайт" in text
-        again = await house.run("apply", str(file))
-        assert (again.stdout, again.stderr) == ("Nothing changes.\n", "")
+        assert "Анна Смирнова" in await did("route", "--line", "site")
+
+        await applied_version(GOOD.replace("Анна Смирнова", "Анна Котова"))
+        until = time.monotonic() + IN_USE_S
+        while (await server.health())["setup"] != 2:
+            assert time.monotonic() < until
+            await asyncio.sleep(0.05)
+        assert await did("apply", str(file)) == "Nothing changes.\n"
+
+
+async def test_a_second_server_on_one_base_is_refused(tmp_path: Path) -> None:
+    house = House(tmp_path / "var")
+    async with house.serving():
         second = await house.run("serve", "--port", str(house.port))
         assert second.returncode == 1
-        assert "Another callrouter server holds" in second.stderr
+        assert second.stderr.startswith("callrouter: Another callrouter server holds")

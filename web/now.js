@@ -125,7 +125,7 @@ function find(row) {
   const ref = row.dataset.ref;
   if (!ref || !own.has(ref)) return;
   label(row);
-
+  row.classList.toggle("mine", ref === mine);
   if (ref !== mine || found === mine) return;
   found = mine;
   if (dialSaid) dialSaid.textContent = "";

@@ -272,6 +272,7 @@ class _Climb:
         self._responsible = responsible.manager if responsible else None
         self._at_work = AtWork(facts.setup, now)
         self._used: set[str] = set()
+        self._dials: dict[str, list[str]] = {}
         self._legs = call.legs
         self.planned: list[PlanStep] = []
         self.whys: list[StepWhy] = []
@@ -340,9 +341,15 @@ class _Climb:
             passed = "no_phone"
         if passed is None:
             return one
-        return replace(one, passed=passed, until=until, hold=None)
+        return one._replace(passed=passed, until=until, hold=None)
 
     def _phones(self, manager: Manager) -> list[str]:
+        """His phones that this call may ring."""
+        if (phones := self._dials.get(manager.key)) is None:
+            phones = self._dials[manager.key] = self._find_phones(manager)
+        return phones
+
+    def _find_phones(self, manager: Manager) -> list[str]:
         account = self._facts.setup.accounts.get(self._call.account)
         allowed = account.allowed_prefixes if account else None
         prefixes = ("+",) if allowed is None else allowed

@@ -177,15 +177,23 @@ class Spool:
             try:
                 self._append(records, self._open_next)
             except OSError as error:
-                self._close()
+                self._leave()
                 if error.errno != errno.ENOSPC:
                     return False
                 try:
                     self._append(records, self._open_reserve)
                 except OSError:
-                    self._close()
+                    self._leave()
                     return False
             return True
+
+    def _leave(self) -> None:
+        """Go on in another file; one with nothing in it need not stay."""
+        empty = self._file is not None and not self._end
+        self._close()
+        if empty:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
     def _append(self, records: bytes, begin: Callable[[], BinaryIO]) -> None:
         if self._file is None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _TIED = re.compile(r"(?<=\d) (?=[%сsчhм])|(?<=№) (?=\d)|(?<=\d) (?=(?:min|мин|ms)\b)")
 
+_PHONE = re.compile(r"\+\d[\d -]{6,18}\d")
+
 
 def render(template: str, language: Language, **values: object) -> str:
     """The HTML of `templates/pages/<template>.html`; in it `t` and `tn` say messages."""
@@ -42,7 +44,8 @@ def _environment() -> Environment:
 
 
 def tied(text: str) -> str:
-    """Keep a figure and its unit on one line: `35 %`, `№ 318`, `20 s`."""
+    """Keep on one line what is one: `35 %`, `№ 318`, `20 s`, `+7 916 123-45-67`."""
+    text = _PHONE.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
     return _TIED.sub("\u00a0", text)
 
 

@@ -93,6 +93,7 @@ class Inside:
     data_dir: Path
     setup: str = ""
     intake: Intake = field(init=False)
+    runs: bool = False
 
     def __post_init__(self) -> None:
         self.intake = self.make()
@@ -110,9 +111,18 @@ class Inside:
 
     async def restart(self) -> None:
         """A new intake on the same base and folder."""
-        await self.intake.stop()
+        await self.stop()
         self.intake = self.make()
+        await self.start()
+
+    async def start(self) -> None:
         await self.intake.start()
+        self.runs = True
+
+    async def stop(self) -> None:
+        if self.runs:
+            await self.intake.stop()
+        self.runs = False
 
     async def post(self, event: Event, **changes: Any) -> Answer:
         """Let an event in as the front door does; `changes` are to what was read of it."""
@@ -144,11 +154,11 @@ async def inside(database: Database, data_dir: Path, setup: str = "") -> AsyncIt
     seal = Seal("the-key-of-these-tests")
     await database.write(apply, setup or company(), seal=seal, now=datetime.now(UTC))
     found = Inside(Moody(database), data_dir, setup)
-    await found.intake.start()
+    await found.start()
     try:
         yield found
     finally:
-        await found.intake.stop()
+        await found.stop()
 
 
 def ringing(ref: str, caller: str = "+79161234567", **said: object) -> Event:

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.conftest import MakeHouse
-from tests.chaos.judge import check, contradicted, look, lost
+from storage.database import Database
+from tests.chaos.inside import inside, ringing, rung
+from tests.chaos.judge import check, look
 from tests.chaos.setups import company
 from tests.chaos.traffic import Manners, Traffic, numbers
-from tests.running import Pbx, pbx_of
+from tests.running import Pbx, pbx_of, rows
 
 SIZE_MB = 24
 CALM = Manners(retried=0.05, doubled=0.03, ring=(0.05, 0.3), talk=(0.1, 0.5))
@@ -76,6 +78,7 @@ def unrouted(pbx: Pbx) -> list[object]:
 
 
 async def test_a_full_disk(make_house: MakeHouse, small_disk: Path, seed: int) -> None:
+    """Nothing is even refused while the reserve lasts."""
     house = await make_house(company(), name="disk/var")
     async with pbx_of(house, seed=seed) as pbx, house.serving() as server:
         traffic = Traffic(pbx, 20, numbers(100), CALM)
@@ -83,11 +86,32 @@ async def test_a_full_disk(make_house: MakeHouse, small_disk: Path, seed: int) -
         await asyncio.sleep(0.5)
         async with full(small_disk):
             await asyncio.sleep(4)
+            assert not (house.data_dir / "spool" / "reserve").exists()
         traffic.stop()
         await running
         await server.settled()
-        print({k:v for k,v in (await server.metrics()).items() if 'unrec' in k or 'fallb' in k})
-        print(subprocess.run(f"ls -la {small_disk} {small_disk}/var {small_disk}/var/spool", shell=True, capture_output=True, text=True).stdout)
-    print(len(pbx.history), [(s.event["event"], s.status) for s in pbx.history if s.status != 200][:10])
+        figures = await server.metrics()
+    assert figures["callrouter_fallbacks"] > 20
+    assert figures["callrouter_unrecorded"] == 0
+    assert all(sent.acknowledged for sent in pbx.history)
     assert not unrouted(pbx)
     check(pbx, await look(house.base_url))
+    assert (house.data_dir / "spool" / "reserve").exists()
+
+
+async def test_without_base_and_spool_calls_get_their_route_and_the_base_gets_it_later(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """Other events are refused, so that the PBX may send them again."""
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    async with inside(sqlite_database, tmp_path) as base:
+        base.base.silent = True
+        answer = await base.post(ringing("c1"))
+        assert rung(answer)
+        assert (await base.post({"event": "ended", "call_id": "c1"})).status == 503
+        assert await base.post(ringing("c1")) == answer
+        base.base.silent = False
+        base.intake.batches.wake()
+        await base.settled()
+        ((kept,),) = await rows(f"sqlite:///{tmp_path / 'base.sqlite'}", "SELECT answer FROM event")
+        assert kept == answer.body

@@ -104,10 +104,11 @@ async def test_a_record_of_another_version_does_not_stop_the_others(
         base.base.silent = True
         answer = await base.post(ringing("c1"))
         (file,) = (tmp_path / "spool").glob("spool-*.log")
+        await base.stop()
         with file.open("ab") as spool:
             spool.write(frame({"an older": "version"}))
         base.base.silent = False
-        base.intake.batches.wake()
+        await base.restart()
         await base.settled()
         assert (await kept(base))[0] == ["id:c1-ringing"]
         assert await base.post(ringing("c1")) == answer

@@ -103,6 +103,12 @@ async def test_who_gets_a_card(office: Office, caller: str, contacts_made: int) 
     assert await office.count(tables.call) == 2
 
 
+async def test_a_withheld_callers_card_and_contact_are_claimed_by_nobody(office: Office) -> None:
+    await office.take(event("ringing", caller="anonymous"))
+    assert (await office.only(tables.contact)).made_for is None
+    assert (await office.only(tables.card)).open_for is None
+
+
 async def test_a_call_from_a_managers_own_phone_makes_no_card(database: Database) -> None:
     people = (replace(SETUP.manager[0], phones=("8 916 123-45-67",)), *SETUP.manager[1:])
     office = await Office(database).open(replace(SETUP, manager=people))
@@ -146,10 +152,10 @@ async def test_a_line_of_another_pipeline_makes_its_own_card(database: Database)
     office = await Office(database).open(setup)
     await office.take(event("ringing"))
     await office.take(event("ringing", "c2", called="8 (495) 123-00-02"))
-    assert [(row.pipeline, row.status) for row in await office.rows(tables.card)] == [
+    assert {(row.pipeline, row.status) for row in await office.rows(tables.card)} == {
         ("sales", "new"),
         ("service", "asked"),
-    ]
+    }
 
 
 @pytest.mark.parametrize(
@@ -390,6 +396,20 @@ async def test_load_is_made_of_cards_with_a_talk_and_of_todays_strangers(office:
     least = next(step for step in taken.why.steps if step.ring == "least_loaded")
     anna = next(one for one in least.candidates if one.manager == "anna")
     assert (anna.cards, anna.in_work, anna.strangers, anna.load) == (3, 3.0, 3, 0.3)
+
+
+async def test_a_card_talked_on_again_moves_between_the_counters_of_load(office: Office) -> None:
+    day = timedelta(days=1)
+    for n in range(3):
+        moment = MONDAY_NOON + n * day
+        await office.take(event("ringing", f"c{n}", moment))
+        await office.take(event("answered", f"c{n}", moment + timedelta(seconds=9), target="101"))
+        await office.take(event("ended", f"c{n}", moment + timedelta(seconds=99), duration_s=90))
+    counted = dict(await office.database.read(cards.counted))
+    assert counted == dict(await office.database.read(cards.recount))
+    assert list(counted.values()) == [1]
+    closed = [row for row in await office.rows(tables.load) if row.until]
+    assert len(closed) == 2, "each change of a counter is an interval that can be looked up"
 
 
 def _states(conn: Connection) -> list[cards.CardState]:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.database import BaseRefused, BaseSilent, Database
 from storage.postgres import GATE
-from tests.postgres import Postgres, find_binaries
+from tests.postgres import Postgres
 from tests.storage.tally import count_up, make_tally, opened, took, total
 
 
@@ -70,11 +71,10 @@ async def test_a_frozen_server_does_not_keep_us_from_closing(
             await database.close()
 
 
-async def test_a_server_that_was_restarted_is_used_again_without_a_loss() -> None:
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL")
-    server = Postgres(binaries).start()
+async def test_a_server_that_was_restarted_is_used_again_without_a_loss(
+    postgres_binaries: Path,
+) -> None:
+    server = Postgres(postgres_binaries).start()
     try:
         async with opened(server.url(await server.make_base())) as database:
             await database.write(make_tally)
@@ -213,11 +213,8 @@ async def test_nobody_listening_is_silence() -> None:
         assert not isinstance(raised.value, BaseRefused)
 
 
-async def test_sessions_keep_the_limits_that_a_call_can_stand() -> None:
+async def test_sessions_keep_the_limits_that_a_call_can_stand(postgres_binaries: Path) -> None:
     """On a server as it comes, not on the fixture's, which does without the disk."""
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL")
 
     def settings(conn: Connection) -> dict[str, object]:
         names = (
@@ -227,7 +224,7 @@ async def test_sessions_keep_the_limits_that_a_call_can_stand() -> None:
         )
         return {name: conn.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names}
 
-    server = Postgres(binaries, {"unix_socket_directories": ""}).start()
+    server = Postgres(postgres_binaries, {"unix_socket_directories": ""}).start()
     try:
         async with opened(server.url()) as database:
             writing, reading = await database.write(settings), await database.read(settings)
