@@ -9,6 +9,9 @@ from ipaddress import ip_network
 from pathlib import Path
 
 
+_BASES = ("sqlite:///", "postgresql://", "postgres://")
+
+
 class BadSettings(Exception):
     """A setting that cannot be used; the text names it and says what is allowed."""
 
@@ -48,7 +51,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         return given.get(f"CALLROUTER_{name}", "").strip()
 
     database = get("DATABASE_URL")
-    if database and not database.startswith(("sqlite:///", "postgresql://", "postgres://")):
+    if database and (database in _BASES or not database.startswith(_BASES)):
         raise BadSettings(
             "CALLROUTER_DATABASE_URL: allowed are sqlite:///PATH and postgresql://USER@HOST/BASE"
         )

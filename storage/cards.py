@@ -66,7 +66,7 @@ _CLAIMED = select(card.c.open_for, card.c.id).where(among(card.c.open_for, "clai
 
 
 def of_contacts(conn: Connection, contacts: Iterable[str]) -> dict[str, tuple[CardFacts, ...]]:
-    """Each contact's open cards and, of the closed ones, those that somebody was responsible for."""
+    """Each contact's cards, open and closed, in the order of their numbers."""
     ids = set(contacts)
     if not ids:
         return {}

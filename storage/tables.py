@@ -509,6 +509,8 @@ call = Table(
     metadata,
     CallColumns,
     UniqueConstraint("account", "ref", "generation"),
+    Index("ix_call_manager_started_at", "manager", "started_at"),
+    Index("ix_call_line_started_at", "line", "started_at"),
     Index(
         "ix_call_open",
         "known_end",
@@ -549,4 +551,5 @@ act = Table("act", metadata, ActColumns)
 presence = Table("presence", metadata, PresenceColumns)
 pulse = Table("pulse", metadata, PulseColumns)
 business_event = Table("business_event", metadata, BusinessEventColumns)
-notice = Table("notice", metadata, NoticeColumns)
+# Ids never begin again: browsers come back with the last one they saw.
+notice = Table("notice", metadata, NoticeColumns, sqlite_autoincrement=True)

@@ -57,11 +57,20 @@ Spawn = Callable[[Sequence[str], Mapping[str, str], Path], Process]
 """Runs `callrouter WORDS` with an environment and a file for what it prints."""
 
 
-def spawn(words: Sequence[str], environ: Mapping[str, str], log: Path) -> Process:
+CALLROUTER = (sys.executable, "-m", "callrouter")
+
+
+def spawn(
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    log: Path,
+    *,
+    program: Sequence[str] = CALLROUTER,
+) -> Process:
     """As an admin does it."""
     with log.open("ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "callrouter", *words],
+            [*program, *words],
             env={**os.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -119,7 +128,7 @@ class House:
         """A command beside whatever runs in this house."""
         return await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-m", "callrouter", *words],
+            [*CALLROUTER, *words],
             env={**os.environ, **self.settings},
             capture_output=True,
             text=True,

@@ -19,6 +19,7 @@ def test_without_a_word_everything_has_a_default() -> None:
     ("name", "value", "says"),
     [
         ("DATABASE_URL", "mysql://x", "sqlite:///PATH"),
+        ("DATABASE_URL", "sqlite:///", "sqlite:///PATH"),
         ("DATABASE_URL", "postgresql://x/y", "CALLROUTER_SECRET_KEY"),
         ("SECRET_KEY", "short", "16"),
         ("PUBLIC_URL", "calls.example.com", "https://"),

@@ -61,13 +61,14 @@ def apply(
     new = replace(merge(old, read_file(text), prune=prune), version=0)
     if problems := check(new):
         raise BadSetup(problems)
+    remarks = warnings(new)  # while literal secrets can still be seen
     new = replace(new, account=tuple(_sealed(one, seal, old) for one in new.account))
     changes = differences(old, new)
     if changes and not force and version and setups.made_by(conn, version) != BY_APPLY:
         raise ChangedOnScreen(setups.made_by(conn, version))
     if changes and not dry_run:
         new = setups.publish(conn, new, by=BY_APPLY, now=now)
-    return Applied(new, changes, warnings(new))
+    return Applied(new, changes, remarks)
 
 
 def export(conn: Connection) -> str:

@@ -68,9 +68,10 @@ class Batches:
         self._queue: deque[_Pending] = deque()
         self._going: dict[tuple[str, str], asyncio.Future[Taken]] = {}
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
+        self.met = False
+        """True once the base is known to have our schema; nothing is written before."""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work(), name="intake")
@@ -160,7 +161,7 @@ class Batches:
                     await self._stall()
 
     async def _turn(self) -> None:
-        if not await self._replay.run():
+        if not self.met or not await self._replay.run():
             await self._stall()
         elif batch := self._next():
             await self._commit(batch)

@@ -125,7 +125,7 @@ class Intake:
         board = await database.read(_everybody, setup, now=now)
         self.snapshot.refresh(board)
         self.snapshot.remember(await database.read(open_calls, setup, now=now), now)
-        self.ready = True
+        self.ready = self.batches.met = True
 
     # What the front door asks
 

@@ -55,9 +55,19 @@ class Disk:
         self._at: dict[str, int] = {}  # where the next `write` goes
         self._began: dict[int, int] = {}
         for path in folder.rglob("*"):
-            if path.is_file():
+            if path.is_dir():
+                self._safe_names[f"{path}/"] = File()
+            else:
                 file = File(bytearray(path.read_bytes()), size=path.stat().st_size)
                 self._names[str(path)] = self._safe_names[str(path)] = file
+
+    def move(self, folder: Path) -> None:
+        """The folder was a copy of that one, which is what the calls are about."""
+        old, self._folder = self._folder, str(folder)
+        for names in (self._names, self._safe_names):
+            moved = {self._folder + name.removeprefix(old): file for name, file in names.items()}
+            names.clear()
+            names.update(moved)
 
     def see(self, call: Call) -> None:
         """Learn of a call; what it does counts from its end on."""
@@ -71,6 +81,10 @@ class Disk:
             for _, _, naming in self._naming[: chance.randint(0, len(self._naming))]:
                 naming(names)
         for path, file in names.items():
+            folder = str(Path(path).parent)
+            lost = folder != self._folder and f"{folder}/" not in names
+            if path.endswith("/") or lost or path.endswith("/reserve"):
+                continue
             place = where / Path(path).relative_to(self._folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.after_cut(chance))
@@ -155,7 +169,12 @@ class Disk:
     _unlinkat = _unlink
 
     def _mkdir(self, call: Call) -> None:
-        """A folder whose name is not safe takes all that is in it with it."""
+        """A folder whose name is not safe takes with it all that is in it."""
+        path = texts(call)[0].decode(errors="replace")
+        if self._mine(path):
+            self._name(call, path, lambda names: names.update({f"{path}/": File()}))
+
+    _mkdirat = _mkdir
 
     # Changes
 
@@ -163,7 +182,8 @@ class Disk:
         self._naming.append((call.id, str(Path(path).parent), naming))
 
     def _put(self, file: File, call: Call, at: int, data: bytes) -> None:
-        self._change(file, call, _writing(at, data))
+        for start in range(0, len(data), SECTOR):
+            self._change(file, call, _writing(at + start, data[start : start + SECTOR]))
         file.size = max(file.size, at + len(data))
 
     def _change(self, file: File, call: Call, change: Change) -> None:

@@ -112,7 +112,9 @@ class Desks:
         """One call, answered by the first phone it is given."""
         everybody = {f"m{n:02}" for n in range(1, self.managers + 1)}
         busy, free = set(self.busy), everybody - self.busy - self.leaving
-        sent = await self.pbx.post({"event": "ringing", "event_id": ref, "call_id": ref, "caller": caller, "called": LINE})
+        sent = await self.pbx.post(
+            {"event": "ringing", "event_id": ref, "call_id": ref, "caller": caller, "called": LINE}
+        )
         phone = sent.phone
         if phone is None:
             self.wrong.append(f"{ref}: nobody was rung, {len(free)} were free")
@@ -129,7 +131,9 @@ class Desks:
         await asyncio.sleep(talk_s)
         self.busy.discard(manager)
         self.leaving.add(manager)
-        await self.pbx.post({"event": "ended", "event_id": f"{ref}-e", "duration_s": talk_s, **named})
+        await self.pbx.post(
+            {"event": "ended", "event_id": f"{ref}-e", "duration_s": talk_s, **named}
+        )
         self.leaving.discard(manager)
 
     def _judge(self, ref: str, caller: str, manager: str, free: set[str]) -> None:

@@ -43,7 +43,7 @@ class Call:
 
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))")
 _RESULT = re.compile(r"\) += (-?\d+)")
-_ARGUMENT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?|\d*<([^>]*(?:->[^>]*)?)>|([A-Z_|0-9]+)')
+_ARGUMENT = re.compile(r'"([^"]*)"|\d*<([^>]*(?:->[^>]*)?)>|([A-Z_|0-9]+)')
 _HEX = re.compile(r"^(?:\\x[0-9a-f]{2})*$")
 
 
@@ -67,6 +67,7 @@ def read_trace(output: Path) -> Iterator[Call]:
                 continue
             else:
                 id_, ended = number, begun
+                begun = begun.rpartition(") = ")[0]
                 yield _call(name, begun, 0, done=False, id_=number)
             if result := _RESULT.search(ended[-60:] if len(ended) > 60 else ended):
                 yield _call(name, begun, int(result[1]), done=True, id_=id_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -72,3 +73,10 @@ VARIANTS: Mapping[str, Callable[[], None]] = {
         leave_the_gate_open,
     )
 }
+
+if __name__ == "__main__":
+    from callrouter.cli import main
+
+    if name := sys.argv.pop(1):
+        VARIANTS[name]()
+    main()

@@ -112,6 +112,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("call", sa.String(length=32), nullable=True),
         sa.Column("manager", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_notice_at"), "notice", ["at"], unique=False)
     op.create_table(
@@ -368,6 +369,8 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
     op.create_index(op.f("ix_call_caller_number"), "call", ["caller_number"], unique=False)
     op.create_index(op.f("ix_call_card"), "call", ["card"], unique=False)
     op.create_index(op.f("ix_call_contact"), "call", ["contact"], unique=False)
+    op.create_index("ix_call_line_started_at", "call", ["line", "started_at"], unique=False)
+    op.create_index("ix_call_manager_started_at", "call", ["manager", "started_at"], unique=False)
     op.create_index(
         "ix_call_open",
         "call",
