@@ -83,11 +83,11 @@ class Responsible:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds from the first byte of the hook."""
+    """Milliseconds from the first byte of the hook until each was done."""
 
-    waited: float = 0.0  # until its batch began
-    facts: float = 0.0
-    decided: float = 0.0
+    waited: float = 0.0  # its batch began
+    facts: float = 0.0  # all facts of the batch were gathered
+    decided: float = 0.0  # and this call was decided
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from callrouter.domain.calls import Told
@@ -93,8 +94,14 @@ def look_at(asking: Asking, *, now: datetime) -> set[str]:
         return set()
 
 
-def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, times: Times) -> Asked:
-    """Decide and render. What a bug of ours does to this call stays with this call."""
+def ask(
+    asking: Asking, board: Board, desk: Desk, *, now: datetime, facts_ms: float = 0.0
+) -> Asked:
+    """Decide and render. What a bug of ours does to this call stays with this call.
+
+    `facts_ms`: how long its batch took to gather facts.
+    """
+    began = perf_counter()
     work, entry, bug = asking.work, asking.entry, None
     line = work.line
     plain = Arrival(work.id, work.account, work.caller, line, attempt=asking.attempt)
@@ -118,6 +125,9 @@ def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, times: Times
         bug = f"answer: {type(error).__name__}: {error}"
         decided = last_resort_only(plain, asking.setup, now=now)
         decided, answer = _render_plainly(entry, decided)
+    waited = entry.waited_ms
+    decided_ms = waited + facts_ms + (perf_counter() - began) * 1000
+    times = Times(round(waited, 2), round(waited + facts_ms, 2), round(decided_ms, 2))
     why = replace(decided.why, times=times)
     told = Told(
         asking.key,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from callrouter.domain.calls import Leg, Told, holds_of
 from callrouter.domain.events import OF_A_CALL, CallEvent
-from callrouter.domain.why import Times, Why
+from callrouter.domain.why import Why
 from callrouter.flows.asking import Asking, ask, look_at
 from callrouter.flows.callers import identify
 from callrouter.flows.gather import board_of
@@ -206,8 +206,7 @@ class _Taking:
         if item.entry.already:
             self._put_told(item, work, item.entry.already)
         elif placed := self._find_place(item, work):
-            times = Times(round(item.entry.waited_ms, 2), round(facts_ms, 2))
-            asked = ask(placed, board, self.desk, now=self.now, times=times)
+            asked = ask(placed, board, self.desk, now=self.now, facts_ms=facts_ms)
             if asked.bug:
                 self.bugs.append(f"{asked.bug} (call {work.id})")
             self._tell(work, asked.told, asked.why)

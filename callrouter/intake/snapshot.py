@@ -21,7 +21,6 @@ from callrouter.domain.events import OF_A_CALL
 from callrouter.domain.managers import Board, ManagerFacts
 from callrouter.domain.routing import STRANGER, CallerFacts
 from callrouter.domain.setup import Setup
-from callrouter.domain.why import Times
 from callrouter.flows.asking import Asking, ask
 from callrouter.flows.take import RETRY_WITHIN
 from callrouter.flows.work import Already, Batch, Desk, Entry, Work
@@ -207,8 +206,7 @@ class Snapshot:
             began = [told for told in work.told if told.run == run]
             setup = self._desk.setups.known(began[0].setup) if attempt and began else setup
         asking = Asking(work, entry, run, attempt, event.key, setup)
-        times = Times(waited=round(entry.waited_ms, 2))
-        asked = ask(asking, self._board, self._desk, now=now, times=times)
+        asked = ask(asking, self._board, self._desk, now=now)
         work.told.append(asked.told)
         told_by = asked.why.told_by if asked.bug else "snapshot"
         return Already(asked.told.decision, replace(asked.why, told_by=told_by), asked.answer)

@@ -48,6 +48,8 @@ async def test_a_stranger_gets_a_contact_a_card_and_the_least_loaded(office: Off
     )
     assert taken.why is not None
     assert (taken.why.known, taken.why.new_card, taken.why.card) == (False, True, 1)
+    times = taken.why.times
+    assert 0 <= times.waited < times.facts < times.decided
 
 
 async def test_two_hundred_first_calls_of_one_number_make_one_contact_and_one_card(
