@@ -136,8 +136,7 @@ def hold_locks(settings: Settings) -> Iterator[None]:
         paths.append(type(settings.data_dir)(f"{base}.lock"))
     held: list[TextIO] = []
     try:
-        for path in paths:
-            held.append(_lock(path))
+        held.extend(_lock(path) for path in paths)
         yield
     finally:
         for file in held:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -105,7 +104,7 @@ def _pbx(setup: Setup, *, quiet: bool) -> FakePbx:
     people = [Person(one.name, one.all_dials) for one in setup.active]
     habits = replace(fakepbx.Habits(), gap_s=None) if quiet else fakepbx.Habits()
     return FakePbx(
-        seed=random.randrange(2**32),
+        seed=secrets.randbelow(2**32),
         accounts=[
             Account("main", (SITE, SHOP), rings=("101",)),
             Account("bare", (SERVICE,), forgetful=True, rings=("105",)),

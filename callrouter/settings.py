@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 
-
 _BASES = ("sqlite:///", "postgresql://", "postgres://")
 
 

@@ -40,6 +40,7 @@ class StoredCall:
     card: str | None = None
     stranger: bool = False
     office: str | None = None
+    team: str | None = None
     source: str | None = None
     started_at: datetime | None = None
     answered_at: datetime | None = None
@@ -93,6 +94,7 @@ def _stored(row: Any) -> StoredCall:  # noqa: ANN401  a row of `call`
         card=row.card,
         stranger=row.stranger,
         office=row.office,
+        team=row.team,
         source=row.source,
         started_at=row.started_at,
         answered_at=row.answered_at,
@@ -204,6 +206,7 @@ def _call_row(stored: StoredCall, state: CallState, now: datetime) -> dict[str, 
         "reason": state.reason,
         "run": state.run,
         "office": stored.office,
+        "team": stored.team,
         "source": stored.source,
         "over_at": (stored.over_at or now) if state.over else None,
     }

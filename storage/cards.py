@@ -46,6 +46,7 @@ class CardState:
     manager_at: datetime | None
     last_contact: datetime | None
     closed: bool
+    team: str | None = None
 
 
 _OF_CONTACTS = (
@@ -151,6 +152,7 @@ _STATES = select(
     card.c.manager_at,
     card.c.last_contact_at,
     card.c.closed_at,
+    card.c.team,
 ).where(among(card.c.id, "ids"))
 
 
@@ -169,6 +171,7 @@ def states(conn: Connection, ids: Iterable[str]) -> dict[str, CardState]:
             row.manager_at,
             row.last_contact_at,
             row.closed_at is not None,
+            row.team,
         )
         for row in conn.execute(_STATES, {"ids": wanted})
     }
@@ -182,8 +185,8 @@ def change(
 ) -> None:
     """Write cards as they are now, their responsibility intervals and the counters of load.
 
-    Each pair is the card before and after; manager, `manager_by`, `manager_at` and last contact
-    may differ.
+    Each pair is the card before and after; manager, `manager_by`, `manager_at`, team and last
+    contact may differ.
     """
     for before, after in changes:
         conn.execute(
@@ -193,6 +196,7 @@ def change(
                 manager=after.manager,
                 manager_by=after.manager_by,
                 manager_at=after.manager_at,
+                team=after.team,
                 last_contact_at=after.last_contact,
                 updated_at=now,
                 version=card.c.version + 1,

@@ -524,7 +524,7 @@ class _Fold:
         )
 
     def _owner(self, talks: Sequence[Leg]) -> str | None:
-        """The first whose talk lasts, or lasted long enough; `duration_s` of the end is a length."""
+        """The first whose talk lasts, or lasted long enough; an end's `duration_s` is a length."""
         reported = self.ended.duration_s if self.ended else None
         for leg in talks:
             seconds = reported if reported is not None and len(talks) == 1 else leg.seconds()

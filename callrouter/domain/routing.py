@@ -193,7 +193,7 @@ def plan_of(decision: Decision) -> tuple[PlanStep, ...]:
 
 
 def find_responsible(facts: Facts, now: datetime) -> Responsible | None:
-    """Who is responsible for the caller: the first `[routing] responsible` source that names one."""
+    """Who is responsible for the caller: the first source in `[routing]` that names somebody."""
     routing = facts.setup.routing
     for source in routing.responsible:
         found = _by_source(source, facts, now)
@@ -225,7 +225,7 @@ def _by_source(
 
 
 def people_to_look_at(call: Arrival, facts: Facts, *, now: datetime) -> set[str]:
-    """The managers whose facts a decision on this call will compare. `facts.managers` is not used."""
+    """The managers whose facts a decision on this call will compare; needs none of theirs."""
     ladder, _, _ = find_ladder(call, facts, now)
     responsible = find_responsible(facts, now)
     found = {responsible.manager} if responsible else set()

@@ -94,9 +94,7 @@ def look_at(asking: Asking, *, now: datetime) -> set[str]:
         return set()
 
 
-def ask(
-    asking: Asking, board: Board, desk: Desk, *, now: datetime, facts_ms: float = 0.0
-) -> Asked:
+def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, facts_ms: float = 0.0) -> Asked:
     """Decide and render. What a bug of ours does to this call stays with this call.
 
     `facts_ms`: how long its batch took to gather facts.

@@ -134,17 +134,15 @@ def _make_contacts(conn: Connection, works: Sequence[Work], *, now: datetime) ->
         name = work.caller.raw if work.caller.kind == "name" else ""
         new.setdefault(number or work.id, NewContact(new_id(now), number, name, work.line.source))
     stand = contacts.make(conn, list(new.values()), now=now)
-    made: list[Happening] = []
+    made: dict[str, Happening] = {}
     for work in works:
         one = new[_claimed_number(work) or work.id]
         work.contact = stand.get(one.number, one.id) if one.number else one.id
         work.facts = replace(STRANGER, contact=work.contact, name=one.name)
         work.stranger = True
-    for one in new.values():
-        contact = stand.get(one.number, one.id) if one.number else one.id
-        if contact == one.id:
-            made.append(Happening("contact_made", now, "call", contact=one.id))
-    return made
+        if work.contact == one.id and one.id not in made:
+            made[one.id] = Happening("contact_made", now, work.id, work.id, contact=one.id)
+    return list(made.values())
 
 
 def _claimed_number(work: Work) -> str | None:

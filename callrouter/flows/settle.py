@@ -123,6 +123,8 @@ def write(conn: Connection, works: Sequence[Work], *, now: datetime) -> None:
     new = frozenset(work.id for work in works if work.new)
     calls.save(conn, pairs, new=new, now=now)
     counters.beat(conn, _beats(works, now))
+    came_by = {w.contact: w.line.source for w in works if w.new and w.known and w.contact}
+    contacts.set_last_source(conn, {c: source for c, source in came_by.items() if source}, now=now)
     happened = _talked(conn, works, now=now) + _milestones(conn, works, now=now)
     notices.record(conn, happened, now=now)
     notices.tell(conn, [work.id for work in works], now=now)
@@ -217,8 +219,13 @@ def _own(conn: Connection, card: CardState, work: Work, *, now: datetime) -> Car
     act = f"own:{owner or '-'}@{len(work.events)}"
     if not cards.claim_acts(conn, [(work.id, act)], now=now):
         return card
-    at = work.state.answered_at if work.state else now
-    return replace(card, manager=owner, manager_by=work.id if owner else None, manager_at=at)
+    return replace(
+        card,
+        manager=owner,
+        manager_by=work.id if owner else None,
+        manager_at=work.state.answered_at if work.state else now,
+        team=managers[owner].team if owner else None,
+    )
 
 
 def _milestones(conn: Connection, works: Sequence[Work], *, now: datetime) -> list[Happening]:

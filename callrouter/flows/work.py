@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -152,7 +152,7 @@ class Work:
 
     @property
     def line_known(self) -> bool:
-        """False: the number that was dialled is none of ours, and the default line stands for it."""
+        """False: the number dialled is none of ours, and the default line stands for it."""
         return self._who()[1]
 
     @property
@@ -191,6 +191,10 @@ class Work:
         found = (getattr(event, name) for event in ordered)
         return next((value for value in found if value is not None), None)
 
+    def _team_of(self, manager: str | None) -> str | None:
+        found = self.setup.managers.get(manager or "")
+        return found.team if found else None
+
     def as_stored(self) -> StoredCall:
         """The call's own columns, for writing."""
         line, line_known = self.line, self.line_known
@@ -210,6 +214,7 @@ class Work:
             card=self.card.id if self.card else None,
             stranger=self.stranger,
             office=old.office if old else line.office,
+            team=(old.team if old else None) or self._team_of(state.talker),
             source=old.source if old else line.source,
             over_at=old.over_at if old else None,
         )

@@ -27,7 +27,7 @@ from tests.chaos.disks import Disk, play
 from tests.chaos.locks import locked
 from tests.chaos.nursery import Nursery
 from tests.chaos.setups import company
-from tests.chaos.tracing import Call, read_trace, strace, texts
+from tests.chaos.tracing import Call, read_trace, strace, texts, written
 from tests.chaos.traffic import numbers
 from tests.running import LINE, SECRET, Event, House, Process, Spawn, spawn
 
@@ -100,6 +100,7 @@ async def record(house: House, tmp_path: Path, variant: str = "") -> Recording:
             await asyncio.sleep(SILENT_S)
         await running
         await server.settled()
+    await written(found.trace, server.process.pid)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -25,8 +26,22 @@ def strace(output: Path) -> list[str]:
         if os.environ.get("CI") == "true":
             pytest.fail(why)
         pytest.skip(why)
-    seeing = ["-f", "-yy", "-qq", "-xx", "-s", "1000000", "-e", "signal=none"]
+    # -D: the command is our own child and hears our signals; the tracer stands aside.
+    seeing = ["-D", "-f", "-yy", "-q", "-xx", "-s", "1000000", "-e", "signal=none"]
     return [program, *seeing, "-e", f"trace={_CALLS}", "-o", str(output)]
+
+
+async def written(output: Path, process: int) -> None:
+    """Wait until the trace of a process that has ended is whole."""
+    async with asyncio.timeout(30):
+        while not re.search(rf"(?m)^{process} +\+\+\+ ", _end(output)):
+            await asyncio.sleep(0.02)
+
+
+def _end(output: Path) -> str:
+    with output.open("rb") as file:
+        file.seek(max(0, output.stat().st_size - 5000))
+        return file.read().decode("ascii", errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +57,8 @@ class Call:
 
 
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))")
-_RESULT = re.compile(r"\) += (-?\d+)")
-_ARGUMENT = re.compile(r'"([^"]*)"|\d*<([^>]*(?:->[^>]*)?)>|([A-Z_|0-9]+)')
+_RESULT = re.compile(r" += (-?\d+)")
+_ARGUMENT = re.compile(r'"([^"]*)"|\d*<((?:[^>]|(?<=-)>)*)>|([A-Z_|0-9]+)')
 _HEX = re.compile(r"^(?:\\x[0-9a-f]{2})*$")
 
 
@@ -69,7 +84,7 @@ def read_trace(output: Path) -> Iterator[Call]:
                 id_, ended = number, begun
                 begun = begun.rpartition(") = ")[0]
                 yield _call(name, begun, 0, done=False, id_=number)
-            if result := _RESULT.search(ended[-60:] if len(ended) > 60 else ended):
+            if result := _RESULT.match(ended.rpartition(")")[2]):
                 yield _call(name, begun, int(result[1]), done=True, id_=id_)
 
 

@@ -181,9 +181,21 @@ async def test_who_answers_first_becomes_responsible_and_is_rung_next_time(offic
     await office.take(event("answered", "c1", at(25), leg_ref="a2", target="102"))
     assert (await office.only(tables.card)).manager == "boris"
     await office.take(event("ended", "c1", at(90), duration_s=65))
+    assert {
+        row.team for row in (*await office.rows(tables.card), *await office.rows(tables.call))
+    } == {"sales"}
     (interval,) = await office.rows(tables.responsibility)
     assert (interval.manager, interval.until) == ("boris", None)
     assert (await office.ring(event("ringing", "c2", at(100))))[0] == ("boris",)
+
+
+async def test_first_and_last_source_are_kept(database: Database) -> None:
+    second = replace(SETUP.line[0], number="+74951230002", source="adverts")
+    office = await Office(database).open(replace(SETUP, line=(*SETUP.line, second)))
+    await office.take(event("ringing"))
+    await office.take(event("ringing", "c2", at(500), called="+74951230002"))
+    contact = await office.only(tables.contact)
+    assert (contact.source_first, contact.source_last) == ("site", "adverts")
 
 
 async def test_a_talk_that_was_too_short_gives_the_card_back(office: Office) -> None:
