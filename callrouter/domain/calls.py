@@ -394,22 +394,23 @@ class _Fold:
                 self._stop(leg, received, "cancelled", moment=moment)
             elif leg.status == "talking":
                 self._end(leg, max(moment, leg.answered_at or moment), received)
-        if self.ended and (self.ended.duration_s or 0) > 0:
-            self._credit(self.ended)
+        if self.ended and self.ended.duration_s is not None:
+            self._credit(self.ended, self.ended.duration_s)
         return moment
 
-    def _credit(self, ended: CallEvent) -> None:
-        """An end that reports a talk whose `answered` never came: the leg it names talked."""
-        if any(leg.answered_at for leg in self.legs.values()):
+    def _credit(self, ended: CallEvent, seconds: float) -> None:
+        """A length reported by the end is its only talk's; without one, of the leg it names."""
+        talks = [leg for leg in self.legs.values() if leg.answered_at]
+        if len(talks) == 1 and talks[0].talk_s is None:
+            self._put(talks[0], talk_s=seconds)
+        if talks or seconds <= 0 or not (ended.leg_ref or ended.target):
             return
-        if not (ended.leg_ref or ended.target):
-            return
-        leg, seconds = self._leg(ended), ended.duration_s or 0.0
         self._put(
-            leg,
+            self._leg(ended),
             status="ended",
             answered_at=ended.moment - timedelta(seconds=seconds),
             ended_at=ended.moment,
+            talk_s=seconds,
             reason=None,
             presumed=False,
         )
@@ -524,10 +525,9 @@ class _Fold:
         )
 
     def _owner(self, talks: Sequence[Leg]) -> str | None:
-        """The first whose talk lasts, or lasted long enough; an end's `duration_s` is a length."""
-        reported = self.ended.duration_s if self.ended else None
+        """The first whose talk lasts, or lasted long enough by what was reported of it."""
         for leg in talks:
-            seconds = reported if reported is not None and len(talks) == 1 else leg.seconds()
+            seconds = leg.seconds()
             if seconds is None or seconds >= self.limits.owner_min_talk_s:
                 return leg.manager
         return None

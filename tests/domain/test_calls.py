@@ -244,6 +244,12 @@ def test_a_ringing_whose_call_is_over_reserves_nobody() -> None:
     assert held(folded(ANSWERED, ENDED, late, told=(told,), now=91), 91) == {}
 
 
+def test_the_length_that_the_end_reports_is_its_only_talks() -> None:
+    ended = event("ended", "c1", at(9), duration_s=95)
+    (talk,) = [leg for leg in folded(RINGING, ANSWERED, ended, now=200).legs if leg.talked]
+    assert talk.seconds() == 95
+
+
 @pytest.mark.parametrize(
     ("events", "owner"),
     [
