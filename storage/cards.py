@@ -177,6 +177,21 @@ def states(conn: Connection, ids: Iterable[str]) -> dict[str, CardState]:
     }
 
 
+_CHANGE = (
+    update(card)
+    .where(card.c.id == bindparam("card"))
+    .values(
+        manager=bindparam("to_manager"),
+        manager_by=bindparam("by"),
+        manager_at=bindparam("since"),
+        team=bindparam("to_team"),
+        last_contact_at=bindparam("last_contact"),
+        updated_at=bindparam("now"),
+        version=card.c.version + 1,
+    )
+)
+
+
 def change(
     conn: Connection,
     changes: Sequence[tuple[CardState, CardState]],
@@ -188,20 +203,24 @@ def change(
     Each pair is the card before and after; manager, `manager_by`, `manager_at`, team and last
     contact may differ.
     """
+    if not changes:
+        return
+    conn.execute(
+        _CHANGE,
+        [
+            {
+                "card": after.id,
+                "to_manager": after.manager,
+                "by": after.manager_by,
+                "since": after.manager_at,
+                "to_team": after.team,
+                "last_contact": after.last_contact,
+                "now": now,
+            }
+            for _, after in changes
+        ],
+    )
     for before, after in changes:
-        conn.execute(
-            update(card)
-            .where(card.c.id == after.id)
-            .values(
-                manager=after.manager,
-                manager_by=after.manager_by,
-                manager_at=after.manager_at,
-                team=after.team,
-                last_contact_at=after.last_contact,
-                updated_at=now,
-                version=card.c.version + 1,
-            )
-        )
         if before.manager != after.manager:
             _hand_over(conn, before, after, now)
     count_load(conn, changes, now=now)

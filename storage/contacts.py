@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from storage import rows
 from storage.ids import new_id
@@ -143,26 +143,51 @@ def make(conn: Connection, new: Sequence[NewContact], *, now: datetime) -> dict[
     return claimed
 
 
+_NOTE_TALK = (
+    update(contact)
+    .where(
+        contact.c.id == bindparam("contact"),
+        or_(contact.c.talked_at.is_(None), contact.c.talked_at < bindparam("moment")),
+    )
+    .values(
+        talked_manager=bindparam("manager"),
+        talked_at=bindparam("moment"),
+        updated_at=bindparam("now"),
+    )
+)
+_SET_LAST_SOURCE = (
+    update(contact)
+    .where(
+        contact.c.id == bindparam("contact"),
+        contact.c.source_last.is_distinct_from(bindparam("source")),
+    )
+    .values(source_last=bindparam("source"), updated_at=bindparam("now"))
+)
+
+
 def note_talk(
     conn: Connection, talks: Mapping[str, tuple[str, datetime]], *, now: datetime
 ) -> None:
     """Remember who talked to each contact last; an earlier talk changes nothing."""
-    c = contact.c
-    for id_, (manager, moment) in sorted(talks.items()):
+    if talks:
         conn.execute(
-            update(contact)
-            .where(c.id == id_, or_(c.talked_at.is_(None), c.talked_at < moment))
-            .values(talked_manager=manager, talked_at=moment, updated_at=now)
+            _NOTE_TALK,
+            [
+                {"contact": id_, "manager": manager, "moment": moment, "now": now}
+                for id_, (manager, moment) in sorted(talks.items())
+            ],
         )
 
 
 def set_last_source(conn: Connection, sources: Mapping[str, str], *, now: datetime) -> None:
     """Remember by which source each contact came last."""
-    for id_, source in sorted(sources.items()):
+    if sources:
         conn.execute(
-            update(contact)
-            .where(contact.c.id == id_, contact.c.source_last.is_distinct_from(source))
-            .values(source_last=source, updated_at=now)
+            _SET_LAST_SOURCE,
+            [
+                {"contact": id_, "source": source, "now": now}
+                for id_, source in sorted(sources.items())
+            ],
         )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, bindparam, case, func, select, update
 
 from storage import rows
 from storage.rows import among
@@ -50,21 +52,25 @@ def beat(conn: Connection, beats: Mapping[str, Pulse]) -> None:
     """Note offers and talks; an earlier moment than the one known changes nothing."""
     if not beats:
         return
-    known = pulses(conn, sorted(beats))
-    rows.put(
-        conn,
-        pulse,
+    conn.execute(
+        _beating(conn.dialect.name),
         [
-            {
-                "manager": manager,
-                "last_offer": _later(offer, known.get(manager, (None, None))[0]),
-                "last_talk": _later(talk, known.get(manager, (None, None))[1]),
-            }
+            {"manager": manager, "last_offer": offer, "last_talk": talk}
             for manager, (offer, talk) in sorted(beats.items())
         ],
     )
 
 
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    moments: Iterable[datetime] = [moment for moment in (one, other) if moment]
-    return max(moments, default=None)
+@cache
+def _beating(dialect: str) -> Insert:
+    statement = rows.insertion(dialect, pulse)
+    c, new = pulse.c, statement.excluded
+    latest = {
+        "last_offer": _later(c.last_offer, new.last_offer),
+        "last_talk": _later(c.last_talk, new.last_talk),
+    }
+    return statement.on_conflict_do_update(index_elements=["manager"], set_=latest)
+
+
+def _later(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((one > other, one), else_=func.coalesce(other, one))

@@ -100,16 +100,17 @@ def _adding(table: Table[Any]) -> Insert:
 
 @cache
 def _adding_new(dialect: str, table: Table[Any]) -> Insert:
-    return _insert(dialect, table).on_conflict_do_nothing()
+    return insertion(dialect, table).on_conflict_do_nothing()
 
 
 @cache
 def _putting(dialect: str, table: Table[Any], columns: tuple[str, ...]) -> Insert:
-    statement = _insert(dialect, table)
+    statement = insertion(dialect, table)
     keys = [column.name for column in table.primary_key]
     changed = {name: statement.excluded[name] for name in columns if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-def _insert(dialect: str, table: Table[Any]) -> postgresql.Insert | sqlite.Insert:
+def insertion(dialect: str, table: Table[Any]) -> postgresql.Insert | sqlite.Insert:
+    """An insert that may say what is to be done about rows that are there already."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

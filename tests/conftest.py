@@ -81,8 +81,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated base as a server opens it, for each engine in turn."""
-    database = open_database(database_url, checkpoints=True)
+    """A migrated base, for each engine in turn; as patient as a command, as tests share cores."""
+    database = open_database(database_url, checkpoints=True, guest=True)
     yield database
     await database.close()
 

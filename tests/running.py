@@ -23,7 +23,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 import asyncpg
@@ -184,16 +184,19 @@ class Running:
                 await asyncio.sleep(0.01)
 
     async def health(self) -> dict[str, Any]:
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"{self.house.url}/health/ready") as response:
-                found: dict[str, Any] = await response.json()
-                return found
+        found: dict[str, Any] = json.loads(await self._get("/health/ready"))
+        return found
 
     async def metrics(self) -> dict[str, float]:
         """Every figure without labels, and the sums of those with."""
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"{self.house.url}/metrics") as response:
-                return _figures(await response.text())
+        return _figures(await self._get("/metrics"))
+
+    async def _get(self, path: str) -> str:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.house.url}{path}") as response,
+        ):
+            return await response.text()
 
     async def settled(self, within_s: float = 30.0) -> Self:
         """Wait until the base answers and has everything that was told without it."""

@@ -360,6 +360,7 @@ def test_a_data_directory_that_is_a_file_is_told_in_a_line(
 # Beside a running server
 
 
+@pytest.mark.slow
 async def test_commands_work_beside_a_running_server(tmp_path: Path, database_url: str) -> None:
     house = House(
         tmp_path / "var", database_url, "a-key-of-the-tests", environ={"PBX_SECRET": SECRET}

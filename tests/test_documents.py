@@ -243,6 +243,7 @@ def test_the_changelog_tells_of_this_version() -> None:
 # The example, as a reader types it
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="the example is for curl")
 async def test_the_whole_call_of_the_readme_works_as_it_stands(tmp_path: Path) -> None:
     house = House(tmp_path / "var")

@@ -327,6 +327,7 @@ def test_what_stands_in_env_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 # The whole way, as a person goes it
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="the printed line is for curl")
 async def test_from_nothing_to_a_right_answer_by_curl(tmp_path: Path) -> None:
     house = House(tmp_path / "var")

@@ -146,19 +146,15 @@ def by_load(people: Sequence[Standing], _group: Sequence[Standing], tie: float) 
     """
 
     def ranked(group: Sequence[Standing]) -> list[Standing]:
-        if not group:
-            return []
         lowest = min(one.load for one in group)
         near = [one for one in group if one.load <= lowest + tie + 1e-9]
         rest = [one for one in group if one.load > lowest + tie + 1e-9]
         return sorted(near, key=_idle) + sorted(rest, key=lambda one: (one.load, *_idle(one)))
 
-    return [
-        one
-        for soft in (False, True)
-        for full in (False, True)
-        for one in ranked([s for s in people if s.soft is soft and s.full is full])
-    ]
+    groups: dict[tuple[bool, bool], list[Standing]] = {}
+    for one in people:
+        groups.setdefault((one.soft, one.full), []).append(one)
+    return [one for group in sorted(groups) for one in ranked(groups[group])]
 
 
 def by_idleness(

@@ -320,10 +320,19 @@ def _parse(text: str, region: str | None) -> PhoneNumber | None:
         number = phonenumbers.parse(text, region, keep_raw_input=True)
     except phonenumbers.NumberParseException:
         return None
-    length = len(str(number.country_code)) + len(phonenumbers.national_significant_number(number))
+    national = phonenumbers.national_significant_number(number)
+    if national.startswith("0") and not _stays(number, national):
+        return None
+    length = len(str(number.country_code)) + len(national)
     reason = phonenumbers.is_possible_number_with_reason(number)
     # Germany's plan alone allows more than E.164 does.
     return number if reason == ValidationResult.IS_POSSIBLE and length <= _E164_DIGITS else None
+
+
+def _stays(number: PhoneNumber, national: str) -> bool:
+    """Tell whether its E.164 is read as itself again, and does not lose another zero."""
+    again = phonenumbers.parse(f"+{number.country_code}{national}", None)
+    return phonenumbers.national_significant_number(again) == national
 
 
 def _is_valid(number: PhoneNumber | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -55,8 +56,14 @@ class Scribe:
 
     async def set_aside(self, entry: Entry, error: Exception) -> None:
         """Put an event that the base cannot take into quarantine. Raises BaseSilent."""
-        kind = type(error).__name__
-        log.error("poisoned_event", account=entry.event.account, error=kind)
+        kind, where = type(error).__name__, traceback.extract_tb(error.__traceback__)[-1:]
+        # Not the error's own text: what the base refused may stand in it.
+        log.error(
+            "poisoned_event",
+            account=entry.event.account,
+            error=kind,
+            where=" ".join(f"{one.filename}:{one.lineno}" for one in where),
+        )
         metrics.QUARANTINED.inc()
         try:
             await self._database.write_as(

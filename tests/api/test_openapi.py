@@ -77,6 +77,7 @@ def fill(conn: Connection) -> None:
     add_told(conn, call)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_the_server_keeps_what_the_document_promises(api: Api, tmp_path: Path) -> None:
     """Schemathesis: right and wrong requests by the document, also in chains; a fixed seed."""

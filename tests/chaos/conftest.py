@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def seed() -> int:
 
 @pytest.fixture
 async def make_house(nursery: Nursery, tmp_path: Path) -> AsyncIterator[MakeHouse]:
-    """Makes a house with a company: `await make_house(setup, variant="…", url="…")`."""
+    """A maker of houses. `setup` empty: nothing is applied; `url` empty: a base in a file."""
 
     async def make(
         setup: str = "", *, name: str = "var", variant: str = "", url: str = "", port: int = 0

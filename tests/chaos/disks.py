@@ -83,7 +83,7 @@ class Disk:
         for path, file in names.items():
             folder = str(Path(path).parent)
             lost = folder != self._folder and f"{folder}/" not in names
-            if path.endswith("/") or lost or path.endswith("/reserve"):
+            if lost or path.endswith(("/", "/reserve")):
                 continue
             place = where / Path(path).relative_to(self._folder)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,8 @@ class Disk:
         if "O_TRUNC" in flags:
             self._change(found, call, _truncation(0))
             found.size = 0
-        self._at[path] = found.size if "O_APPEND" in flags else 0
+        if "O_RDONLY" not in flags:
+            self._at[path] = found.size if "O_APPEND" in flags else 0
 
     def _write(self, call: Call) -> None:
         if file := self._names.get(call.target):
@@ -160,11 +161,19 @@ class Disk:
 
     _renameat = _renameat2 = _rename
 
+    def _link(self, call: Call) -> None:
+        old, new = (one.decode(errors="replace") for one in texts(call)[:2])
+        if self._mine(new) and (file := self._names.get(old)):
+            self._names[new] = file
+            self._name(call, new, lambda names: names.update({new: file}))
+
+    _linkat = _link
+
     def _unlink(self, call: Call) -> None:
         path = texts(call)[0].decode(errors="replace")
         if self._mine(path):
             self._names.pop(path, None)
-            self._name(call, path, lambda names: names.pop(path, None) and None)
+            self._name(call, path, _removal(path))
 
     _unlinkat = _unlink
 
@@ -188,6 +197,13 @@ class Disk:
 
     def _change(self, file: File, call: Call, change: Change) -> None:
         file.pending.append((call.id, change))
+
+
+def _removal(path: str) -> Naming:
+    def remove(names: dict[str, File]) -> None:
+        names.pop(path, None)
+
+    return remove
 
 
 def _writing(at: int, data: bytes) -> Change:

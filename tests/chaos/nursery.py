@@ -93,13 +93,6 @@ class Nursery:
 
 
 def _serve_orders(orders: IO[str]) -> None:
-    import storage.migrations
-    import storage.postgres
-    import storage.sqlite
-
-    import callrouter.app
-    import callrouter.cli
-    import callrouter.logs
 
     for line in orders:
         order = json.loads(line)
@@ -114,9 +107,10 @@ def _poll(pid: int) -> int | None:
 
 
 def _fork(order: dict[str, str]) -> int:
-    if pid := os.fork():
-        return pid
-    _become_server(order)
+    pid = os.fork()
+    if pid == 0:
+        _become_server(order)
+    return pid
 
 
 def _become_server(order: Mapping[str, object]) -> NoReturn:
@@ -134,11 +128,11 @@ def _become_server(order: Mapping[str, object]) -> NoReturn:
 
         if variant := order["variant"]:
             VARIANTS[str(variant)]()
-        main(order["words"], prog_name="callrouter")  # type: ignore[call-overload]
+        main(order["words"], prog_name="callrouter")
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+    except BaseException:  # noqa: BLE001  nothing may come back into the nursery
+        sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

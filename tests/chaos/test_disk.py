@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.conftest import MakeHouse
 from storage.database import Database
+from tests.chaos.conftest import MakeHouse
 from tests.chaos.inside import inside, ringing, rung
 from tests.chaos.judge import check, look
 from tests.chaos.setups import company
@@ -28,7 +28,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own, which can be filled without harm to anybody."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "callrouter-tests", folder]
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "callrouter-tests", str(folder)]
     done = subprocess.run(mounting, check=False, capture_output=True, text=True)
     if done.returncode:
         why = f"a small disk to fill needs root and mount: {done.stderr.strip()}"

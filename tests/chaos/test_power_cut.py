@@ -14,7 +14,8 @@ import sqlite3
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from tests.chaos.nursery import Nursery
 from tests.chaos.setups import company
 from tests.chaos.tracing import Call, read_trace, strace, texts, written
 from tests.chaos.traffic import numbers
-from tests.running import LINE, SECRET, Event, House, Process, Spawn, spawn
+from tests.running import CALLROUTER, LINE, SECRET, Event, House, Process, Spawn, rows, spawn
 
 LANES = 3
 CALLS = 14
@@ -80,7 +81,13 @@ async def lane(house: House, name: str, got: list[Acknowledged]) -> None:
 def call(ref: str, caller: str) -> list[Event]:
     named = {"call_id": ref, "leg_id": "a1"}
     return [
-        {"event": "ringing", "event_id": f"{ref}r", "call_id": ref, "caller": caller, "called": LINE},
+        {
+            "event": "ringing",
+            "event_id": f"{ref}r",
+            "call_id": ref,
+            "caller": caller,
+            "called": LINE,
+        },
         {"event": "answered", "event_id": f"{ref}a", **named},
         {"event": "ended", "event_id": f"{ref}e", "duration_s": 1, **named},
     ]
@@ -107,11 +114,11 @@ async def record(house: House, tmp_path: Path, variant: str = "") -> Recording:
 def traced(trace: Path, variant: str) -> Spawn:
     """Starts a server under strace."""
 
-    def start(words: list[str], environ: dict[str, str], log: Path) -> Process:
+    def start(words: Sequence[str], environ: Mapping[str, str], log: Path) -> Process:
         program = [*strace(trace), sys.executable, "-m", "tests.chaos.variants", variant]
         return spawn(words, environ, log, program=program)
 
-    return start  # type: ignore[return-value]
+    return start
 
 
 @contextmanager
@@ -123,70 +130,115 @@ def laid_down(disk: Disk, chance: random.Random | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def found_in(folder: Path) -> dict[bytes, bytes]:
-    """Every event that the base or the spool has, and what it was told."""
-    with closing(sqlite3.connect(folder / "callrouter.db")) as conn:
-        assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        events = dict(conn.execute("SELECT body, answer FROM event").fetchall())
-    for file in sorted(folder.glob("spool/spool-*.log")):
-        for one in read_records(Part(file, 0, file.stat().st_size)):
-            events[b64decode(one["body"])] = b64decode(one["answer"])
-    return events
+def in_base(folder: Path) -> dict[bytes, bytes] | None:
+    """Every event that the base has, and what it was told. None: the base is broken."""
+    try:
+        with closing(sqlite3.connect(folder / "callrouter.db")) as conn:
+            if conn.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                return None
+            return dict(conn.execute("SELECT body, answer FROM event").fetchall())
+    except sqlite3.DatabaseError:
+        return None
+
+
+def in_spool(folder: Path) -> dict[bytes, bytes]:
+    return {
+        b64decode(one["body"]): b64decode(one["answer"])
+        for file in sorted(folder.glob("spool/spool-*.log"))
+        for one in read_records(Part(file, 0, file.stat().st_size))
+    }
 
 
 @dataclass
 class Verdict:
+    """How many cuts left what. `spooled`: those after which the spool held what the base had not."""
+
     cuts: int = 0
     lost: int = 0
-    spooled: int = 0  # answers that were only on the spool at their moment
+    broken: int = 0
+    spooled: int = 0
 
 
-def judge(recording: Recording, *, deaf: Callable[[str], bool] = lambda _path: False) -> Verdict:
-    """Cut the power at every answer; see what of all that was answered until then is missing."""
-    data_dir = recording.house.data_dir
+def judge(
+    recording: Recording,
+    *,
+    deaf: Callable[[str], bool] = lambda _path: False,
+    keep: Callable[[Path, dict[bytes, bytes]], None] = lambda _folder, _told: None,
+) -> Verdict:
+    """Cut the power at every answer; see what of all that was answered until then is missing.
+
+    `keep` is shown what each cut left, and what had been told by then.
+    """
     disk = Disk(recording.before, deaf=deaf)
-    disk.move(data_dir)
+    disk.move(recording.house.data_dir)
     answers = {(one.port, one.n): one for one in recording.answers}
-    heard: dict[int, int] = {}
-    until: dict[bytes, bytes] = {}
+    heard: Counter[int] = Counter()
+    told: dict[bytes, bytes] = {}
     verdict, chance = Verdict(), random.Random(1)
     for cut in play(read_trace(recording.trace), disk, is_answer):
         port = int(cut.target.rpartition(":")[2].rstrip("]"))
-        n = heard.get(port, 0)
-        if (one := answers.get((port, n))) is None:
-            continue
-        heard[port] = n + 1
-        until[one.body] = one.answer
-        if len(until) % EVERY:
+        if (one := answers.get((port, heard[port]))) is None:
+            continue  # of somebody who asked how it is
+        heard[port] += 1
+        told[one.body] = one.answer
+        if len(told) % EVERY:
             continue
         for dice in (None, chance):
             with laid_down(disk, dice) as folder:
-                found = found_in(folder)
-            verdict.cuts += 1
-            verdict.lost += any(found.get(body) != answer for body, answer in until.items())
+                base, spool = in_base(folder), in_spool(folder)
+                found = {**(base or {}), **spool}
+                verdict.cuts += 1
+                verdict.broken += base is None
+                verdict.lost += any(found.get(body) != answer for body, answer in told.items())
+                verdict.spooled += bool(spool.keys() - (base or {}).keys())
+                keep(folder, told)
     return verdict
 
 
 def is_answer(call: Call) -> bool:
     sends = call.name in ("sendto", "sendmsg", "write", "writev") and not call.done
-    return sends and "->" in call.target and any(one.startswith(b"HTTP/1.1 200") for one in texts(call))
+    return (
+        sends
+        and "->" in call.target
+        and any(one.startswith(b"HTTP/1.1 200") for one in texts(call))
+    )
+
+
+RED = {
+    "a log that is not synced": lambda path: path.endswith("-wal"),
+    "a spool that is not synced": lambda path: "/spool-" in path,
+    "names that are not synced": lambda path: path.endswith("/spool"),
+}
 
 
 async def test_what_was_answered_outlives_a_power_cut(
-    make_house: MakeHouse, tmp_path: Path
+    make_house: MakeHouse, nursery: Nursery, tmp_path: Path
 ) -> None:
-    house = await make_house(company())
-    recording = await record(house, tmp_path)
-    verdict = judge(recording)
-    print(verdict)
-    assert verdict.cuts >= LANES * CALLS
-    assert verdict.lost == 0
-    for red, deaf in {
-        "a log that is not synced": lambda path: path.endswith("-wal"),
-        "a spool that is not synced": lambda path: "/spool-" in path,
-        "names that are not synced": lambda path: path.endswith("/spool"),
-    }.items():
-        assert judge(recording, deaf=deaf).lost, red
+    recording = await record(await make_house(company()), tmp_path)
+    some: list[tuple[Path, dict[bytes, bytes]]] = []
+
+    def keep(folder: Path, told: dict[bytes, bytes]) -> None:
+        if len(told) % (LANES * CALLS) == 0:
+            some.append((tmp_path / f"cut{len(some)}", dict(told)))
+            shutil.copytree(folder, some[-1][0])
+
+    verdict = judge(recording, keep=keep)
+    assert verdict.cuts > LANES * CALLS
+    assert verdict.spooled
+    assert (verdict.lost, verdict.broken) == (0, 0)
+    for folder, told in some:
+        await check_start(House(folder, spawn=nursery.spawner()), told)
+    for red, deaf in RED.items():
+        verdict = judge(recording, deaf=deaf)
+        assert verdict.lost or verdict.broken, f"the method does not see {red}"
+
+
+async def check_start(house: House, told: dict[bytes, bytes]) -> None:
+    """A server that is started on what a cut has left brings all of it into its base."""
+    async with house.serving() as server:
+        await server.settled()
+    kept = dict(await rows(house.base_url, "SELECT body, answer FROM event"))
+    assert [body for body, answer in told.items() if kept.get(body) != answer] == []
 
 
 @pytest.mark.slow
@@ -196,6 +248,24 @@ async def test_a_server_that_trusts_the_cache_loses_some(
 ) -> None:
     """The red control of the test above: synchronous NORMAL, and a spool without fsync."""
     house = await make_house(company())
-    verdict = judge(await record(house, tmp_path, variant))
-    print(verdict)
-    assert verdict.lost
+    assert judge(await record(house, tmp_path, variant)).lost
+
+
+async def test_a_setup_that_was_applied_outlives_a_power_cut(tmp_path: Path) -> None:
+    """With the key that its secrets are sealed with: without it no hook would be let in."""
+    folder, file, trace = tmp_path / "var", tmp_path / "setup.toml", tmp_path / "trace"
+    folder.mkdir()
+    file.write_text(company(), encoding="utf-8")
+    program = [*strace(trace), *CALLROUTER]
+    environ = {"CALLROUTER_DATA_DIR": str(folder)}
+    process = spawn(["apply", str(file)], environ, tmp_path / "log", program=program)
+    assert await asyncio.to_thread(process.wait, 30) == 0
+    await written(trace, process.pid)
+    disk = Disk(tmp_path / "nothing was there before")
+    disk.move(folder)
+    for call in read_trace(trace):
+        disk.see(call)
+    with laid_down(disk, None) as left:
+        assert (left / "secret.key").read_text() == (folder / "secret.key").read_text()
+        with closing(sqlite3.connect(left / "callrouter.db")) as conn:
+            assert conn.execute("SELECT count(*) FROM setup_version").fetchall() == [(1,)]

@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -153,7 +152,7 @@ async def test_calls_are_spread_as_well_as_ever(make_house: MakeHouse) -> None:
     managers = 40
     house = await make_house(company(managers, ladder=ONE_STEP))
     known = numbers(6)
-    async with pbx_of(house) as pbx, house.serving() as server, asyncio.TaskGroup() as group:
+    async with pbx_of(house) as pbx, house.serving(), asyncio.TaskGroup() as group:
         desks = Desks(pbx, managers)
         for n, caller in enumerate(known):
             await desks.call(f"before{n}", caller, talk_s=0.1)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from callrouter.domain.decisions import Decision
 from storage.database import Database
 from storage.documents import read_decision
-from storage.tables import card, contact, decision, event, leg
+from storage.tables import card, contact, decision, event
 from tests.chaos.inside import Inside, inside, ringing, rung, told
 from tests.chaos.setups import ONE_STEP, company
 from webhooks.dialects import as_json

@@ -14,7 +14,7 @@ import pytest
 
 _CALLS = (
     "openat,write,pwrite64,writev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,"
-    "unlink,unlinkat,mkdir,mkdirat,sendto,sendmsg"
+    "link,linkat,unlink,unlinkat,mkdir,mkdirat,sendto,sendmsg"
 )
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from callrouter.domain.phones import (
@@ -304,6 +304,7 @@ ODD = st.text() | st.text(alphabet=st.characters()) | st.text("+0123456789()-#,;
 REGIONS = st.sampled_from(["RU", "KZ", "DE", "GB", "US", "BY", "UA", "IT", "AR", "", "XX"])
 
 
+@example(raw="310000001", region="RU", international=True)
 @settings(deadline=None, max_examples=400)
 @given(raw=ODD, region=REGIONS, international=st.booleans())
 def test_nothing_raises_and_every_field_keeps_its_promise(

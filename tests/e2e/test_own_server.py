@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 from tests.e2e.test_page import watch
 from tests.running import LAST_RESORT, LINE, SECRET, House, Pbx, pbx_of
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
 SETUP = f"""
 [company]
