@@ -11,7 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
     Insert,
@@ -44,7 +43,9 @@ class _Texts(TypeDecorator[Iterable[str]]):
 
 
 class _Among(FunctionElement[bool]):
-    type = Boolean()
+    """Of no type: a boolean would be compared with 1 on SQLite, and no index used."""
+
+    type = __import__("sqlalchemy").Boolean()
     inherit_cache = True
 
 
