@@ -68,7 +68,7 @@ def rows(place: Place) -> dict[str, int]:
 
 
 def _count(name: str) -> str:
-    return f'SELECT count(*) FROM "{name}"'  # noqa: S608  a name of WRITTEN
+    return f'SELECT count(*) FROM "{name}"'
 
 
 def fill(place: Place, contacts: int) -> None:
@@ -110,14 +110,20 @@ def fill(place: Place, contacts: int) -> None:
 
 _DAY = "1740000000000"
 _FILL = (
-    "INSERT INTO contact (id, name, made_for, created_at, updated_at)"
-    f" SELECT {{id}}, 'Иван Петров', {{phone}}, {_DAY}, {_DAY} FROM {{numbers}}",
-    "INSERT INTO contact_phone (contact, number, created_at)"
-    f" SELECT {{id}}, {{phone}}, {_DAY} FROM {{numbers}}",
-    "INSERT INTO card"
-    " (id, number, contact, open_for, pipeline, status, source_first, created_at, updated_at)"
-    " SELECT {id}, n + 1, {id}, {id} || ':sales', 'sales', 'new', 'site',"
-    f" {_DAY}, {_DAY} FROM {{numbers}}",
+    f"""
+    INSERT INTO contact (id, name, made_for, created_at, updated_at)
+    SELECT {{id}}, 'Иван Петров', {{phone}}, {_DAY}, {_DAY} FROM {{numbers}}
+    """,
+    f"""
+    INSERT INTO contact_phone (contact, number, created_at)
+    SELECT {{id}}, {{phone}}, {_DAY} FROM {{numbers}}
+    """,
+    f"""
+    INSERT INTO card
+      (id, number, contact, open_for, pipeline, status, source_first, created_at, updated_at)
+    SELECT {{id}}, n + 1, {{id}}, {{id}} || ':sales', 'sales', 'new', 'site', {_DAY}, {_DAY}
+    FROM {{numbers}}
+    """,
     "INSERT INTO counter (name, value) VALUES ('card', {count})",
 )
 

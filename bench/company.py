@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.jobs import SECRET
 
-SECRET_KEY = "bench-secret-key-of-32-characters"  # noqa: S105  of a base that is thrown away
+SECRET_KEY = "bench-secret-key-of-32-characters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,9 @@ def decide_us(candidates: int) -> float:
 
 def _sample(candidates: int) -> tuple[Arrival, Facts]:
     managers = tuple(
-        Manager(f"m{n}", f"Manager {n}", dial=str(10_000 + n), team="sales", shift="Mo-Su 00:00-24:00")
+        Manager(
+            f"m{n}", f"Manager {n}", dial=str(10_000 + n), team="sales", shift="Mo-Su 00:00-24:00"
+        )
         for n in range(candidates)
     )
     ladder = Ladder(

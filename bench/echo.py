@@ -1,4 +1,7 @@
-"""The yardstick: a bare aiohttp server that answers what it was sent. `python -m bench.echo PORT`."""
+"""The yardstick: a bare aiohttp server that answers what it was sent.
+
+`python -m bench.echo PORT`
+"""
 
 from __future__ import annotations
 

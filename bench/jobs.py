@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from math import ceil
 from typing import Any
 
-SECRET = "bench-secret-bench"  # noqa: S105  of the company that bench makes
+SECRET = "bench-secret-bench"
 STRANGERS_FROM = 100_000_000
 """Of +79…: 910 to 919, numbers of mobile phones."""
 

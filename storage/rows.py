@@ -45,7 +45,6 @@ class _Texts(TypeDecorator[Iterable[str]]):
 class _Among(FunctionElement[bool]):
     """Of no type: a boolean would be compared with 1 on SQLite, and no index used."""
 
-    type = __import__("sqlalchemy").Boolean()
     inherit_cache = True
 
 
@@ -67,7 +66,7 @@ def _among(element: _Among, compiler: SQLCompiler, **how: object) -> str:
 @compiles(_Among, "postgresql")
 def _among_postgres(element: _Among, compiler: SQLCompiler, **how: object) -> str:
     column, texts = (compiler.process(one, **how) for one in element.clauses)
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({texts} AS json))))"
+    return f"{column} IN (SELECT json_array_elements_text(CAST({texts} AS json)))"
 
 
 # Writing

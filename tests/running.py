@@ -17,6 +17,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -53,8 +54,8 @@ class Process(Protocol):
     def send_signal(self, sig: int) -> None: ...
 
 
-Spawn = Callable[[Sequence[str], Mapping[str, str], Path], Process]
-"""Runs `callrouter WORDS` with an environment and a file for what it prints."""
+Spawn = Callable[[Sequence[str], Mapping[str, str], Path, Path], Process]
+"""Runs `callrouter WORDS` with an environment and files for what it prints and complains of."""
 
 
 CALLROUTER = (sys.executable, "-m", "callrouter")
@@ -63,19 +64,29 @@ CALLROUTER = (sys.executable, "-m", "callrouter")
 def spawn(
     words: Sequence[str],
     environ: Mapping[str, str],
-    log: Path,
+    printed: Path,
+    complaints: Path,
     *,
     program: Sequence[str] = CALLROUTER,
 ) -> Process:
     """As an admin does it."""
-    with log.open("ab") as file:
+    with printed.open("ab") as stdout, complaints.open("ab") as stderr:
         return subprocess.Popen(
             [*program, *words],
             env={**os.environ, **environ},
             stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
+            stdout=stdout,
+            stderr=stderr,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command came to."""
+
+    code: int
+    printed: str
+    complaints: str
 
 
 @dataclass
@@ -124,17 +135,13 @@ class House:
         """What the spool holds that the base has not got."""
         return sorted((self.data_dir / "spool").glob("spool-*.log"))
 
-    async def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    async def run(self, *words: str) -> Done:
         """A command beside whatever runs in this house."""
-        return await asyncio.to_thread(
-            subprocess.run,
-            [*CALLROUTER, *words],
-            env={**os.environ, **self.settings},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            printed, complaints = Path(folder) / "printed", Path(folder) / "complaints"
+            process = self.spawn(words, self.settings, printed, complaints)
+            code = await asyncio.to_thread(process.wait, 60)
+            return Done(code, printed.read_text(), complaints.read_text())
 
     async def apply(self, setup: str) -> None:
         """What `callrouter apply` does, without the second that a process takes to begin."""
@@ -150,7 +157,7 @@ class House:
         """Start a server and do not wait for it."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         words = ["serve", "--port", str(self.port)]
-        return Running(self, self.spawn(words, self.settings, self.log))
+        return Running(self, self.spawn(words, self.settings, self.log, self.log))
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Running]:

@@ -369,8 +369,8 @@ async def test_commands_work_beside_a_running_server(tmp_path: Path, database_ur
 
     async def did(*words: str) -> str:
         result = await house.run(*words)
-        assert (result.returncode, result.stderr) == (0, "")
-        return result.stdout
+        assert (result.code, result.complaints) == (0, "")
+        return result.printed
 
     async def applied_version(text: str) -> int:
         file.write_text(text, encoding="utf-8")
@@ -403,5 +403,5 @@ async def test_a_second_server_on_one_base_is_refused(tmp_path: Path) -> None:
     house = House(tmp_path / "var")
     async with house.serving():
         second = await house.run("serve", "--port", str(house.port))
-        assert second.returncode == 1
-        assert second.stderr.startswith("callrouter: Another callrouter server holds")
+        assert second.code == 1
+        assert second.complaints.startswith("callrouter: Another callrouter server holds")

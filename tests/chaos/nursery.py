@@ -1,6 +1,6 @@
-"""A process that has imported the service and forks a server when told to: a restart in 0.2 s.
+"""A process that has imported the service and forks it when told to: a restart in 0.2 s.
 
-What runs in the child is `callrouter serve` as it is. A variant breaks one thing on purpose: the
+What runs in the child is `callrouter serve`, or another command, as it is. A variant breaks one thing on purpose: the
 red control of a test.
 """
 
@@ -11,9 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -57,12 +59,16 @@ class Nursery:
             text=True,
         )
         self._children: list[Child] = []
+        self._lock = threading.Lock()
 
     def spawner(self, variant: str = "") -> Spawn:
         """Spawns servers of that variant; none: the service as it is."""
 
-        def spawn(words: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
-            order = {"words": list(words), "environ": dict(environ), "log": str(log)}
+        def spawn(
+            words: Sequence[str], environ: Mapping[str, str], printed: Path, complaints: Path
+        ) -> Child:
+            files = {"printed": str(printed), "complaints": str(complaints)}
+            order = {"words": list(words), "environ": dict(environ), **files}
             pid = self.ask({**order, "variant": variant})
             assert pid is not None
             self._children.append(child := Child(self, pid))
@@ -73,9 +79,10 @@ class Nursery:
     def ask(self, order: Mapping[str, object]) -> int | None:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        found: int | None = json.loads(self._process.stdout.readline())
+        with self._lock:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            found: int | None = json.loads(self._process.stdout.readline())
         return found
 
     def kill_all(self) -> None:
@@ -92,8 +99,18 @@ class Nursery:
 # In the nursery's own process
 
 
-def _serve_orders(orders: IO[str]) -> None:
+PRELOADED = (
+    "callrouter.app",
+    "callrouter.logs",
+    "storage.migrations",
+    "storage.postgres",
+    "storage.sqlite",
+)
 
+
+def _serve_orders(orders: IO[str]) -> None:
+    for module in PRELOADED:
+        import_module(module)
     for line in orders:
         order = json.loads(line)
         found = _poll(order["poll"]) if "poll" in order else _fork(order)
@@ -116,10 +133,10 @@ def _fork(order: dict[str, str]) -> int:
 def _become_server(order: Mapping[str, object]) -> NoReturn:
     code = 1
     try:
-        log = os.open(str(order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for here, there in ((nothing, 0), (log, 1), (log, 2)):
-            os.dup2(here, there)
+        writing = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(str(order["printed"]), writing, 0o644), 1)
+        os.dup2(os.open(str(order["complaints"]), writing, 0o644), 2)
         environ = order["environ"]
         assert isinstance(environ, dict)
         os.environ.update(environ)

@@ -85,7 +85,7 @@ async def test_a_full_disk(make_house: MakeHouse, small_disk: Path, seed: int) -
         running = asyncio.create_task(traffic.run())
         await asyncio.sleep(0.5)
         async with full(small_disk):
-            await asyncio.sleep(4)
+            await asyncio.sleep(2.5)
             assert not (house.data_dir / "spool" / "reserve").exists()
         traffic.stop()
         await running

@@ -47,10 +47,11 @@ async def test_what_was_acknowledged_outlives_60_kills(make_house: MakeHouse, se
 async def test_what_was_acknowledged_outlives_a_few_kills(make_house: MakeHouse, seed: int) -> None:
     house = await make_house(company())
     async with pbx_of(house, seed=seed) as pbx:
-        await kill_under_load(house, pbx, kills=4)
+        await kill_under_load(house, pbx, kills=3)
     check(pbx, await look(house.base_url))
 
 
+@pytest.mark.slow
 async def test_to_acknowledge_before_the_commit_loses_some(
     make_house: MakeHouse, seed: int
 ) -> None:

@@ -33,12 +33,10 @@ from tests.chaos.traffic import numbers
 from tests.running import CALLROUTER, LINE, SECRET, Event, House, Process, Spawn, rows, spawn
 
 LANES = 3
-CALLS = 14
+CALLS = 12
 """Of each lane; three events each."""
 
-SILENT_S = 1.5
-EVERY = 2
-"""Every second answer is looked at: the states between two differ by one transaction."""
+SILENT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class Acknowledged:
 class Recording:
     house: House
     before: Path  # the data directory as it was when the server began
-    trace: Path
     answers: list[Acknowledged]
+    calls: list[Call]
 
 
 async def lane(house: House, name: str, got: list[Acknowledged]) -> None:
@@ -95,10 +93,11 @@ def call(ref: str, caller: str) -> list[Event]:
 
 async def record(house: House, tmp_path: Path, variant: str = "") -> Recording:
     """Run a server under strace, through a normal time, a silence of its base, and after."""
-    house.spawn = traced(tmp_path / "trace", variant)
+    trace = tmp_path / "trace"
+    house.spawn = traced(trace, variant)
     before = tmp_path / "before"
     shutil.copytree(house.data_dir, before)
-    found = Recording(house, before, tmp_path / "trace", [])
+    found = Recording(house, before, [], [])
     async with house.serving() as server:
         running = asyncio.gather(*(lane(house, name, found.answers) for name in "abc"[:LANES]))
         while len(found.answers) < LANES * CALLS:
@@ -107,16 +106,19 @@ async def record(house: House, tmp_path: Path, variant: str = "") -> Recording:
             await asyncio.sleep(SILENT_S)
         await running
         await server.settled()
-    await written(found.trace, server.process.pid)
+    await written(trace, server.process.pid)
+    found.calls.extend(read_trace(trace))
     return found
 
 
 def traced(trace: Path, variant: str) -> Spawn:
     """Starts a server under strace."""
 
-    def start(words: Sequence[str], environ: Mapping[str, str], log: Path) -> Process:
+    def start(
+        words: Sequence[str], environ: Mapping[str, str], printed: Path, complaints: Path
+    ) -> Process:
         program = [*strace(trace), sys.executable, "-m", "tests.chaos.variants", variant]
-        return spawn(words, environ, log, program=program)
+        return spawn(words, environ, printed, complaints, program=program)
 
     return start
 
@@ -162,27 +164,30 @@ class Verdict:
 def judge(
     recording: Recording,
     *,
-    deaf: Callable[[str], bool] = lambda _path: False,
+    deaf: Callable[[str], bool] | None = None,
+    every: int = 2,
     keep: Callable[[Path, dict[bytes, bytes]], None] = lambda _folder, _told: None,
 ) -> Verdict:
-    """Cut the power at every answer; see what of all that was answered until then is missing.
+    """Cut the power at every so many-th answer; see what of all that was answered is missing.
 
-    `keep` is shown what each cut left, and what had been told by then.
+    `keep` is shown what each cut left, and what had been told by then. With `deaf` one loss will do.
     """
-    disk = Disk(recording.before, deaf=deaf)
+    disk = Disk(recording.before, deaf=deaf or _is_synced)
     disk.move(recording.house.data_dir)
     answers = {(one.port, one.n): one for one in recording.answers}
     heard: Counter[int] = Counter()
     told: dict[bytes, bytes] = {}
     verdict, chance = Verdict(), random.Random(1)
-    for cut in play(read_trace(recording.trace), disk, is_answer):
+    for cut in play(recording.calls, disk, is_answer):
         port = int(cut.target.rpartition(":")[2].rstrip("]"))
         if (one := answers.get((port, heard[port]))) is None:
             continue  # of somebody who asked how it is
         heard[port] += 1
         told[one.body] = one.answer
-        if len(told) % EVERY:
+        if len(told) % every:
             continue
+        if deaf and verdict.lost:
+            break
         for dice in (None, chance):
             with laid_down(disk, dice) as folder:
                 base, spool = in_base(folder), in_spool(folder)
@@ -193,6 +198,10 @@ def judge(
                 verdict.spooled += bool(spool.keys() - (base or {}).keys())
                 keep(folder, told)
     return verdict
+
+
+def _is_synced(_path: str) -> bool:
+    return False
 
 
 def is_answer(call: Call) -> bool:
@@ -218,7 +227,7 @@ async def test_what_was_answered_outlives_a_power_cut(
     some: list[tuple[Path, dict[bytes, bytes]]] = []
 
     def keep(folder: Path, told: dict[bytes, bytes]) -> None:
-        if len(told) % (LANES * CALLS) == 0:
+        if len(told) % (LANES * CALLS // 2 * 2) == 0:
             some.append((tmp_path / f"cut{len(some)}", dict(told)))
             shutil.copytree(folder, some[-1][0])
 
@@ -229,7 +238,7 @@ async def test_what_was_answered_outlives_a_power_cut(
     for folder, told in some:
         await check_start(House(folder, spawn=nursery.spawner()), told)
     for red, deaf in RED.items():
-        verdict = judge(recording, deaf=deaf)
+        verdict = judge(recording, deaf=deaf, every=5)
         assert verdict.lost or verdict.broken, f"the method does not see {red}"
 
 
@@ -256,9 +265,9 @@ async def test_a_setup_that_was_applied_outlives_a_power_cut(tmp_path: Path) -> 
     folder, file, trace = tmp_path / "var", tmp_path / "setup.toml", tmp_path / "trace"
     folder.mkdir()
     file.write_text(company(), encoding="utf-8")
-    program = [*strace(trace), *CALLROUTER]
+    program, log = [*strace(trace), *CALLROUTER], tmp_path / "log"
     environ = {"CALLROUTER_DATA_DIR": str(folder)}
-    process = spawn(["apply", str(file)], environ, tmp_path / "log", program=program)
+    process = spawn(["apply", str(file)], environ, log, log, program=program)
     assert await asyncio.to_thread(process.wait, 30) == 0
     await written(trace, process.pid)
     disk = Disk(tmp_path / "nothing was there before")

@@ -31,7 +31,7 @@ async def stall_under_load(
     *,
     calls_per_s: float,
     silent_s: float,
-    before_s: float = 1.5,
+    before_s: float = 1.0,
 ) -> Running:
     """Take the base away in the middle of the day, and give it back."""
     async with house.serving() as server:
@@ -70,7 +70,7 @@ def check_in_time(pbx: Pbx) -> None:
 @pytest.mark.parametrize(
     "silent_s",
     [
-        pytest.param(3, id="for 3 s"),
+        pytest.param(2, id="for 2 s"),
         pytest.param(10, id="for 10 s", marks=pytest.mark.slow),
     ],
 )

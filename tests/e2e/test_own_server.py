@@ -47,7 +47,7 @@ async def tell(pbx: Pbx, event: str, n: int, **fields: Any) -> None:
 async def test_from_an_empty_base_to_a_call_that_ended(browser: Browser, tmp_path: Path) -> None:
     house = House(tmp_path / "data")
     async with house.serving(), pbx_of(house) as pbx:
-        link = re.search(r"/enter/[\w-]+", (await house.run("link")).stdout)
+        link = re.search(r"/enter/[\w-]+", (await house.run("link")).printed)
         assert link
         tab = watch(await browser.new_page())
         page = tab.page
@@ -86,7 +86,7 @@ async def test_the_screen_comes_back_by_itself(browser: Browser, tmp_path: Path)
     await house.apply(SETUP)
     async with pbx_of(house) as pbx:
         async with house.serving():
-            link = re.search(r"/enter/[\w-]+", (await house.run("link")).stdout)
+            link = re.search(r"/enter/[\w-]+", (await house.run("link")).printed)
             assert link
             page = await browser.new_page()
             await page.goto(house.url + link[0])
