@@ -19,8 +19,12 @@ $(STAMP): pyproject.toml constraints.txt
 run: env
 	@$(BIN)/callrouter demo
 
+# Tests that break a running server, or look at it in a browser, have the machine to themselves.
+ALONE := tests/chaos tests/e2e
+
 test: env
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 lint: env
 	$(BIN)/ruff format --check .
@@ -30,7 +34,7 @@ lint: env
 	$(BIN)/mypy
 
 check: lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow'
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow' $(addprefix --ignore=,$(ALONE))
 
 bench: env
 	$(BIN)/python -m bench $(if $(FULL),--full)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -358,15 +358,21 @@ _DONE = select(act.c.call, act.c.act).where(among(act.c.call, "calls"))
 
 
 def claim_acts(
-    conn: Connection, acts: Sequence[tuple[str, str]], *, now: datetime
+    conn: Connection,
+    acts: Sequence[tuple[str, str]],
+    *,
+    now: datetime,
+    new: Collection[str] = (),
 ) -> set[tuple[str, str]]:
-    """Of these (call, act) those that have not been done; they count as done from now on."""
+    """Of these (call, act) those that have not been done; they count as done from now on.
+
+    `new`: calls that this transaction makes, which have done nothing yet.
+    """
     if not acts:
         return set()
     wanted = set(acts)
-    done = {
-        (row.call, row.act) for row in conn.execute(_DONE, {"calls": {call for call, _ in wanted}})
-    }
-    new = sorted(wanted - done)
-    rows.add(conn, act, [{"call": call, "act": name, "at": now} for call, name in new])
-    return set(new)
+    known = {call for call, _ in wanted}.difference(new)
+    found = conn.execute(_DONE, {"calls": known}) if known else ()
+    fresh = wanted - {(row.call, row.act) for row in found}
+    rows.add(conn, act, [{"call": call, "act": name, "at": now} for call, name in sorted(fresh)])
+    return fresh

@@ -368,7 +368,7 @@ class CallColumns(TypedColumns):
     known_end: Named[datetime | None] = Column(Instant)
     duration_s: Named[float | None]
     presumed: Named[bool] = Column(server_default=text("false"))
-    reason: Named[str | None] = Column(String(64))
+    reason: Named[str | None] = Column(Text)
     run: Named[int] = Column(Integer, server_default="0")
     office: Named[str | None] = Column(_Key)
     team: Named[str | None] = Column(_Key)
@@ -381,9 +381,9 @@ class CallColumns(TypedColumns):
 
 class LegColumns(TypedColumns):
     call: Named[str] = Column(_Id, ForeignKey("call.id"), primary_key=True)
-    ref: Named[str] = Column(String(256), primary_key=True)
+    ref: Named[str] = Column(String(320), primary_key=True)
     account: Named[str] = Column(_Key)
-    dial: Named[str] = Column(String(256))
+    dial: Named[str] = Column(String(320))
     manager: Named[str | None] = Column(_Key)
     planned: Named[bool]
     run: Named[int] = Column(Integer)
@@ -398,7 +398,7 @@ class LegColumns(TypedColumns):
     ended_at: Named[datetime | None] = Column(Instant)
     hold: Named[str | None] = Column(String(8))  # what it holds its manager by now
     hold_until: Named[datetime | None] = Column(Instant)
-    reason: Named[str | None] = Column(String(64))
+    reason: Named[str | None] = Column(Text)
     machine: Named[bool]
     presumed: Named[bool]
     talk_s: Named[float | None]

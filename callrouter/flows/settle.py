@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from callrouter.domain.setup import Setup
-    from storage.calls import Talk
+    from storage.calls import StoredCall, Talk
     from storage.counters import Pulse
 
 LONGEST = timedelta(days=2)
@@ -28,7 +28,11 @@ LONGEST = timedelta(days=2)
 
 def load_works(conn: Connection, ids: Iterable[str], setup: Setup) -> dict[str, Work]:
     """Calls of the base with their events and what they were told, ready to be folded."""
-    stored = calls.by_ids(conn, ids)
+    return works_of(conn, calls.by_ids(conn, ids), setup)
+
+
+def works_of(conn: Connection, stored: Mapping[str, StoredCall], setup: Setup) -> dict[str, Work]:
+    """The same for calls that were found already."""
     events = journal.events_of(conn, stored)
     told = calls.told_of(conn, stored)
     return {
@@ -115,8 +119,13 @@ def _superseded(
     return found
 
 
-def write(conn: Connection, works: Sequence[Work], *, now: datetime) -> None:
-    """Write folded and identified calls, and act on what their states ask for, once."""
+def write(
+    conn: Connection, works: Sequence[Work], happened: Sequence[Happening], *, now: datetime
+) -> None:
+    """Write folded and identified calls, and act on what their states ask for, once.
+
+    `happened`: what their identification brought about; it is recorded with the rest.
+    """
     if not works:
         return
     pairs = [(work.as_stored(), work.state or work.fold(now)) for work in works]
@@ -125,8 +134,8 @@ def write(conn: Connection, works: Sequence[Work], *, now: datetime) -> None:
     counters.beat(conn, _beats(works, now))
     came_by = {w.contact: w.line.source for w in works if w.new and w.known and w.contact}
     contacts.set_last_source(conn, {c: source for c, source in came_by.items() if source}, now=now)
-    happened = _talked(conn, works, now=now) + _milestones(conn, works, now=now)
-    notices.record(conn, happened, now=now)
+    more = _talked(conn, works, now=now) + _milestones(conn, works, now=now)
+    notices.record(conn, [*happened, *more], now=now)
     notices.tell(conn, [work.id for work in works], now=now)
 
 
@@ -136,8 +145,7 @@ def settle(conn: Connection, ids: Sequence[str], setup: Setup, *, now: datetime)
     fold_all(conn, works, setup, now=now)
     found = list(works.values())
     happened = identify(conn, found, now=now)
-    notices.record(conn, happened, now=now)
-    write(conn, found, now=now)
+    write(conn, found, happened, now=now)
     return found
 
 
@@ -247,5 +255,6 @@ def _milestones(conn: Connection, works: Sequence[Work], *, now: datetime) -> li
             note("call_answered", state.answered_at)
         if state.over and state.ended_at and not (old and old.over_at):
             note("call_ended", state.ended_at)
-    done = cards.claim_acts(conn, list(reached), now=now)
+    new = {work.id for work in works if work.new}
+    done = cards.claim_acts(conn, list(reached), now=now, new=new)
     return [happening for key, happening in reached.items() if key in done]

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 
 from callrouter.domain.calls import Leg, Told, holds_of
 from callrouter.domain.events import OF_A_CALL, CallEvent
+from callrouter.domain.managers import Board
 from callrouter.domain.why import Why
 from callrouter.flows.asking import Asking, ask, look_at
 from callrouter.flows.callers import identify
 from callrouter.flows.gather import board_of
-from callrouter.flows.settle import fold_all, load_works, write
+from callrouter.flows.settle import fold_all, load_works, works_of, write
 from callrouter.flows.work import Already, Batch, Desk, Entry, Taken, Work
-from storage import calls, journal, notices
+from storage import calls, journal
 from storage.journal import Raw
 from webhooks.provider import Answer
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from callrouter.domain.managers import Board
     from callrouter.domain.setup import Setup
     from storage.calls import StoredCall
     from storage.journal import EventKey, Stored
@@ -92,8 +92,7 @@ class _Taking:
         facts_ms = (perf_counter() - began) * 1000
         for item in asking:
             self._answer(item, board, facts_ms)
-        notices.record(self.conn, happened, now=self.now)
-        write(self.conn, list(self.works.values()), now=self.now)
+        write(self.conn, list(self.works.values()), happened, now=self.now)
         self._store()
         return Batch(
             taken=[self._taken(item) for item in self.items],
@@ -118,7 +117,7 @@ class _Taking:
             if item.event.kind in OF_A_CALL and item.event.call_ref
         }
         known = calls.find(self.conn, refs)
-        self.works = load_works(self.conn, {one.id for one in known.values()}, self.setup)
+        self.works = works_of(self.conn, {one.id: one for one in known.values()}, self.setup)
         fresh: dict[tuple[str, str], Work] = {}
         for item in self.items:
             event = item.event
@@ -182,6 +181,9 @@ class _Taking:
         return True
 
     def _gather(self, asking: Sequence[_Item]) -> Board:
+        """What those who ask need of managers; nothing of anybody when nobody asks."""
+        if not asking:
+            return Board()
         people: set[str] = set()
         for item in asking:
             if item.work and not item.entry.already:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from callrouter.domain.calls import CallState, Limits, Told, fold
 from callrouter.domain.phones import Caller, read_caller
 from callrouter.domain.routing import STRANGER, CallerFacts, CardFacts
+from callrouter.domain.setup import Line
 from callrouter.domain.targets import phones_of
 from storage.calls import StoredCall
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from callrouter.domain.decisions import Can, Decision
     from callrouter.domain.events import CallEvent
     from callrouter.domain.managers import Board
-    from callrouter.domain.setup import Line, Setup
+    from callrouter.domain.setup import Setup
     from callrouter.domain.why import Why
     from storage.journal import Raw
     from storage.setups import SetupCache
@@ -68,7 +69,7 @@ class Taken:
 class Batch:
     """What a transaction did, for the snapshot and the logs.
 
-    `board`: every manager it looked at or changed, as the commit leaves him; `callers`: what is
+    `board`: every manager it looked at, as the commit leaves him; `callers`: what is
     now known of these numbers; `bugs`: what went wrong by our own fault.
     """
 
@@ -179,7 +180,11 @@ class Work:
         old = self.stored
         if old and old.line_known and (line := self.setup.lines.get(old.line)):
             return line, True
-        return self.setup.find_line(self._first("called"), self.account)
+        called = self._first("called")
+        if self.account not in self.setup.accounts:  # taken out of the setup; its calls go on
+            gone = old.line if old else called or ""
+            return Line(gone, last_resort="", account=self.account), False
+        return self.setup.find_line(called, self.account)
 
     @property
     def caller_told(self) -> bool:

@@ -73,7 +73,8 @@ class Batches:
         self.met = False
         """True once the base is known to have our schema; nothing is written before."""
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        await self._replay.recall(self._clock())
         self._task = asyncio.create_task(self._work(), name="intake")
 
     async def stop(self) -> None:

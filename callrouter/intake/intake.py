@@ -95,7 +95,7 @@ class Intake:
             found = await asyncio.to_thread(self.snapshot.load, self._file, self._parts.seal)
             log.warning("base_silent_at_start", snapshot=found, error=str(error)[:300])
             self.batches.silent = True
-        self.batches.start()
+        await self.batches.start()
         self.batches.wake()
         for work, pause in (
             (self._watch, WATCH_S),

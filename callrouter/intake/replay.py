@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ AT_ONCE = 200
 SPOOL_S = 0.15
 """So long it may take to make sure on the spool what an event was told."""
 
+RECALLED = 2
+"""So many files, of some MB each, are read at the start."""
+
 MOMENT_S = 0.005
 
 UNKEPT = 10_000
@@ -49,6 +53,14 @@ class Replay:
     @property
     def waiting(self) -> bool:
         return self._spool.waiting or bool(self._unkept)
+
+    async def recall(self, now: datetime) -> None:
+        """Let the snapshot know the latest of what an earlier run told without the base."""
+        for part in (await asyncio.to_thread(self._spool.parts))[-RECALLED:]:
+            with contextlib.closing(read_records(part)) as records:
+                while some := await asyncio.to_thread(list, islice(records, AT_ONCE)):
+                    for entry in filter(None, map(_read, some)):
+                        self._snapshot.recall(entry, now)
 
     async def keep(self, entry: Entry, already: Already) -> bool:
         """Make sure of what an event was told. False: only memory has it, if anything has."""

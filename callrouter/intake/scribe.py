@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -14,6 +15,9 @@ from callrouter.flows.take import take
 from callrouter.flows.work import Batch, Desk, Entry
 from storage import journal
 from storage.database import BaseSilent, Database, Priority
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 log = structlog.get_logger()
 
@@ -39,9 +43,7 @@ class Scribe:
         """Take events in one transaction. Raises BaseSilent, and whatever an event breaks."""
         began = time.monotonic()
         try:
-            done = await self._database.write_as(
-                Priority.INTAKE, take, entries, self._desk, now=self._clock()
-            )
+            done = await self._database.write_as(Priority.INTAKE, self._take, entries)
         except BaseSilent as error:
             self._note_silence(error)
             raise
@@ -53,6 +55,10 @@ class Scribe:
             log.error("decision_failed", bug=bug)
         self._committed(done)
         return done
+
+    def _take(self, conn: Connection, entries: Sequence[Entry]) -> Batch:
+        """The moment is that of the transaction: another node may have been let in before us."""
+        return take(conn, entries, self._desk, now=self._clock())
 
     async def set_aside(self, entry: Entry, error: Exception) -> None:
         """Put an event that the base cannot take into quarantine. Raises BaseSilent."""

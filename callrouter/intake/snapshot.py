@@ -84,6 +84,9 @@ class Snapshot:
         self.refresh(batch.board)
         self.learn(batch.callers)
         for work in batch.works:
+            legs = work.state.legs if work.state else ()
+            holds = holds_of(work.id, legs, now=batch.now, stranger=work.stranger)
+            self._board.place(work.id, holds, batch.now)
             self._keep(work, batch.now)
 
     def absorb_told(self, batch: Batch) -> None:
@@ -193,15 +196,27 @@ class Snapshot:
             work.facts = STRANGER
         return work
 
+    def recall(self, entry: Entry, now: datetime) -> None:
+        """Take over what an earlier run told without the base, as if it had been told from here."""
+        event, setup, already = entry.event, self._setup, entry.already
+        if event.kind not in OF_A_CALL or not event.call_ref or setup is None or already is None:
+            return
+        work = self._work(event, entry, setup)
+        if event.key in {told.key for told in work.told}:
+            return
+        if event.key not in {one.key for one in work.events}:
+            work.hear(event)
+        if already.decision:
+            version = already.why.setup if already.why else setup.version
+            place = _place(work, event)
+            told = Told(event.key, *place, event.received, already.decision, version)
+            work.told.append(told)
+            self._answers[event.account, event.key] = already.answer
+        self._reserve(work, now)
+
     def _ask(self, work: Work, entry: Entry, now: datetime) -> Already:
         event, setup = entry.event, work.setup
-        run = max((told.run for told in work.told), default=0)
-        attempt = 0
-        if event.kind == "next":
-            last = max((t.attempt for t in work.told if t.run == run), default=0)
-            attempt = event.attempt or last + 1
-        elif work.told:
-            run += 1
+        run, attempt = _place(work, event)
         with contextlib.suppress(KeyError):
             began = [told for told in work.told if told.run == run]
             setup = self._desk.setups.known(began[0].setup) if attempt and began else setup
@@ -239,6 +254,15 @@ class Snapshot:
             return False
         self._setup, self._board = saved.setup, Board(saved.board)
         return True
+
+
+def _place(work: Work, event: CallEvent) -> tuple[int, int]:
+    """Which asking of its call a new one is: of which plan, and which `next` within it."""
+    run = max((told.run for told in work.told), default=0)
+    if event.kind == "next":
+        last = max((told.attempt for told in work.told if told.run == run), default=0)
+        return run, event.attempt or last + 1
+    return run + bool(work.told), 0
 
 
 def _attempt(told: Told) -> int:

@@ -14,7 +14,16 @@ from tests.running import House
 
 KEY = "the-same-key-on-every-node"
 
+HERE = Path(__file__).parent
+
 MakeHouse = Callable[..., Awaitable[House]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What measures time does not run beside its like."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("chaos"))
 
 
 @pytest.fixture(scope="session")

@@ -33,12 +33,15 @@ R = TypeVar("R")
 class Moody:
     """A real base that answers when it likes. Of the intake's writes only; the rest goes through.
 
-    `silent`: it refuses. `late_s`: the next write commits and says so only then. `writes`: so many
+    `silent`: it refuses. `locked`: it refuses writes alone. `early_s`: the next write waits for its turn. `late_s`:
+    the next one commits and says so only then. `writes`: so many
     more, then it is silent.
     """
 
     inner: Database
     silent: bool = False
+    locked: bool = False
+    early_s: float = 0.0
     late_s: float = 0.0
     writes: int | None = None
 
@@ -60,11 +63,13 @@ class Moody:
     ) -> R:
         if priority is not Priority.INTAKE:
             return await self.inner.write_as(priority, do, *args, **kwargs)
-        if self.silent:
+        if self.silent or self.locked:
             raise BaseSilent("it does not feel like it")
         if self.writes is not None:
             self.writes -= 1
             self.silent = self.writes == 0
+        early, self.early_s = self.early_s, 0.0
+        await asyncio.sleep(early)
         late, self.late_s = self.late_s, 0.0
         done = await self.inner.write_as(priority, do, *args, **kwargs)
         if late:
@@ -91,7 +96,7 @@ class Inside:
 
     base: Moody
     data_dir: Path
-    setup: str = ""
+    seal: Seal = field(default_factory=lambda: Seal("the-key-of-these-tests"))
     intake: Intake = field(init=False)
     runs: bool = False
 
@@ -102,7 +107,7 @@ class Inside:
         parts = Parts(
             database=self.base,
             desk=Desk(SetupCache()),
-            seal=Seal("the-key-of-these-tests"),
+            seal=self.seal,
             data_dir=self.data_dir,
             environ={},
             clock=lambda: datetime.now(UTC),
@@ -151,9 +156,8 @@ class Inside:
 
 @asynccontextmanager
 async def inside(database: Database, data_dir: Path, setup: str = "") -> AsyncIterator[Inside]:
-    seal = Seal("the-key-of-these-tests")
-    await database.write(apply, setup or company(), seal=seal, now=datetime.now(UTC))
-    found = Inside(Moody(database), data_dir, setup)
+    found = Inside(Moody(database), data_dir)
+    await database.write(apply, setup or company(), seal=found.seal, now=datetime.now(UTC))
     await found.start()
     try:
         yield found

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos.conftest import MakeHouse
 from tests.chaos.judge import check, look, lost
+from tests.chaos.locks import locked
 from tests.chaos.setups import company
 from tests.chaos.traffic import Manners, Traffic, numbers
 from tests.running import House, Pbx, pbx_of
@@ -18,28 +19,41 @@ CALLS_PER_S = 27
 ROUGH = Manners(retried=0.1, doubled=0.05, nameless=0.2, withheld=0.03)
 
 
-async def kill_under_load(house: House, pbx: Pbx, kills: int) -> None:
+async def lock_now_and_then(house: House, pbx: Pbx) -> None:
+    """Some kills meet a server that spools, or one that brings the base what it spooled."""
+    while True:
+        await asyncio.sleep(pbx.chance.uniform(1.0, 3.0))
+        with locked(house.base):
+            await asyncio.sleep(pbx.chance.uniform(0.4, 1.2))
+
+
+async def kill_under_load(house: House, pbx: Pbx, kills: int, *, locks: bool = False) -> None:
     """Kill the server at random moments, and give what it left to a last one."""
     traffic = Traffic(pbx, CALLS_PER_S, numbers(150), ROUGH)
     running = asyncio.create_task(traffic.run())
+    locking = asyncio.create_task(lock_now_and_then(house, pbx)) if locks else None
     try:
         for _ in range(kills):
             server = await house.open().ready()
             await asyncio.sleep(pbx.chance.uniform(0.1, 0.9))
             server.kill()
+        if locking:
+            locking.cancel()
         async with house.serving() as server:
             traffic.stop()
             await running
             await server.settled()
     finally:
         running.cancel()
+        if locking:
+            locking.cancel()
 
 
 @pytest.mark.slow
 async def test_what_was_acknowledged_outlives_60_kills(make_house: MakeHouse, seed: int) -> None:
     house = await make_house(company())
     async with pbx_of(house, seed=seed) as pbx:
-        await kill_under_load(house, pbx, kills=60)
+        await kill_under_load(house, pbx, kills=60, locks=True)
     check(pbx, await look(house.base_url))
     assert len(pbx.acknowledged) > 1500
 

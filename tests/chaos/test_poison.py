@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,18 @@ from callrouter import metrics
 from callrouter.domain.decisions import Can
 from callrouter.domain.routing import Arrival, Decided, Facts, decide
 from callrouter.flows import asking
+from callrouter.flows.apply import apply
+from callrouter.flows.sweep import sweep
+from callrouter.flows.work import Desk
 from callrouter.intake.snapshot import Snapshot
 from callrouter.intake.spool import frame
 from storage.database import Database
+from storage.setups import SetupCache
 from storage.tables import event, quarantine
 from tests.chaos.inside import Inside, inside, ringing, rung, told
+from tests.chaos.setups import company
 from tests.chaos.traffic import numbers
+from tests.running import LINE, rows
 
 POISON = "+7916\ud800"
 """Half of a character: no base and no JSON takes it. The front door never lets it in."""
@@ -77,6 +84,27 @@ async def test_text_that_only_postgresql_refuses(postgres_url: str, tmp_path: Pa
         keys, bodies = await kept(base)
         assert (keys, len(set(bodies))) == (["id:c1-ringing"], 1)
     await database.close()
+
+
+LONG = {
+    "a caller": {"event": "ringing", "caller": "x" * 500, "called": "2" * 500},
+    "ids": {"event": "ringing", "event_id": "k" * 200, "caller": "", "called": ""},
+    "a reason": {"event": "ended", "reason": "SIP 480 " + "r" * 190},
+    "a leg's reason": {"event": "leg_failed", "target": "101", "reason": "r" * 200},
+    "a phone": {"event": "answered", "target": "sip:" + "p" * 290 + "@pbx"},
+    "a leg's id": {"event": "answered", "leg_id": "l" * 200, "target": "PJSIP/" + "9" * 290},
+    "an unknown word": {"event": "w" * 64},
+}
+
+
+@pytest.mark.parametrize("said", LONG.values(), ids=LONG)
+async def test_the_longest_that_the_front_door_lets_in_can_be_stored(
+    database: Database, tmp_path: Path, said: dict[str, str]
+) -> None:
+    async with inside(database, tmp_path) as base:
+        assert (await base.post({"call_id": "c" * 200, **said})).status == 200
+        keys, bodies = await kept(base)
+        assert (len(keys), bodies) == (1, [])
 
 
 async def test_a_poisoned_event_of_the_spool_does_not_stop_the_others(
@@ -172,3 +200,24 @@ async def test_a_bug_behind_the_commit_does_not_end_the_intake(
         assert rung(await base.post(ringing("c2", "+79160000002")))
         await base.settled()
         assert await base.post(ringing("c1")) == answer
+
+
+async def test_calls_of_an_account_that_was_removed_do_not_stop_the_sweep(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """They end by their known ends, as all calls do; so do those that were told meanwhile."""
+    other = company().replace('"main"', '"other"').replace(LINE, "+74951230002")
+    later = datetime.now(UTC) + timedelta(hours=3)
+    async with inside(sqlite_database, tmp_path) as base:
+        await base.post(ringing("c1"))
+        base.base.silent = True
+        await base.post(ringing("c2", "+79160000002"))
+        write = sqlite_database.write
+        await write(apply, other, seal=base.seal, now=datetime.now(UTC), prune=True)
+        base.base.silent = False
+        base.intake.batches.wake()
+        await base.settled()
+        assert (await kept(base)) == (["id:c1-ringing", "id:c2-ringing"], [])
+        await write(sweep, Desk(SetupCache()), now=later)
+    address = f"sqlite:///{tmp_path / 'base.sqlite'}"
+    assert await rows(address, "SELECT DISTINCT state FROM call") == [("missed",)]

@@ -112,6 +112,18 @@ async def test_a_repeat_after_a_restart_into_silence_gets_the_first_answer(
         assert await base.post(ringing("c1")) == answer
 
 
+async def test_so_does_what_was_told_in_the_silence_before_it(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """The base has never heard of it; the spool has. And who was to be rung is busy."""
+    async with inside(sqlite_database, tmp_path, company(2, ladder=ONE_STEP)) as base:
+        base.base.locked = True
+        answer = await base.post(ringing("c1"))
+        await base.restart()
+        assert await base.post(ringing("c1")) == answer
+        assert rung(await base.post(ringing("c2", "+79160000002"))) == ["m02"]
+
+
 async def test_a_call_from_before_the_restart_frees_its_manager_in_the_silence(
     sqlite_database: Database, tmp_path: Path
 ) -> None:
@@ -122,6 +134,18 @@ async def test_a_call_from_before_the_restart_frees_its_manager_in_the_silence(
         base.base.silent = True
         await base.post({"event": "ended", "call_id": "c1", "reason": "caller_hung_up"})
         assert rung(await base.post(ringing("c2", "+79160000002"))) == ["m01"]
+
+
+async def test_whoever_is_rung_when_the_silence_begins_is_busy_in_it(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """Whatever was committed last, be it of other calls and asking nothing."""
+    async with inside(sqlite_database, tmp_path, company(2, ladder=ONE_STEP)) as base:
+        assert rung(await base.post(ringing("c1", "+79160000001"))) == ["m01"]
+        await base.post(tidings(1))
+        base.base.silent = True
+        answers = [await base.post(ringing(f"c{n}", f"+7916000000{n}")) for n in (2, 3)]
+        assert [rung(answer) for answer in answers] == [["m02"], []]
 
 
 async def test_who_was_told_to_ring_in_the_silence_is_busy_while_the_spool_is_written(
@@ -155,6 +179,21 @@ async def test_who_was_told_while_the_spool_is_written_is_busy_for_the_next_call
         await asyncio.sleep(0.4)
         third = await base.post(ringing("c3", "+79160000003"))
         assert [rung(first), rung(await second), rung(third)] == [["m01"], ["m02"], []]
+
+
+async def test_who_was_rung_by_another_node_while_this_one_waited_for_its_turn_is_busy(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """What counts is the moment of the transaction, not that of the asking for it."""
+    async with (
+        inside(sqlite_database, tmp_path / "one", company(1, ladder=ONE_STEP)) as one,
+        inside(sqlite_database, tmp_path / "other", company(1, ladder=ONE_STEP)) as other,
+    ):
+        one.base.early_s = 0.2
+        waiting = asyncio.create_task(one.post(ringing("c1", "+79160000001")))
+        await asyncio.sleep(0.1)
+        assert rung(await other.post(ringing("c2", "+79160000002"))) == ["m01"]
+        assert rung(await waiting) == []
 
 
 def tidings(n: int) -> dict[str, object]:
