@@ -58,5 +58,5 @@ STORM = Company(teams=(8,) * 250, ring_s=1, slack_s=0)
 for them: here 2 000 managers are free again after a second, so that nearly every call finds two and
 writes every row that a call has."""
 
-USUAL = Company(teams=(8,) * 250)
+USUAL = Company(teams=(8,) * 60)
 """For a hundred calls a second, each of which is answered and ends."""

@@ -38,7 +38,8 @@ log = structlog.get_logger()
 Dial = Callable[[str, str, str], Awaitable[str]]
 """Lets the fake PBX call: (kind, caller, line) to the call's id at the PBX."""
 
-DRAIN_S = 10.0
+DRAIN_S = 4.0
+"""So long requests may take to end, when the server ends; aiohttp waits twice. Most take ms."""
 
 
 class CannotServe(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from callrouter.domain.routing import CardFacts
 from storage import rows
@@ -220,33 +220,37 @@ def change(
             for _, after in changes
         ],
     )
-    for before, after in changes:
-        if before.manager != after.manager:
-            _hand_over(conn, before, after, now)
+    _hand_over(conn, [after for before, after in changes if before.manager != after.manager], now)
     count_load(conn, changes, now=now)
 
 
-def _hand_over(conn: Connection, before: CardState, after: CardState, now: datetime) -> None:
-    c = responsibility.c
-    conn.execute(
-        update(responsibility)
-        .where(c.card == before.id, c.until.is_(None))
-        .values(until=after.manager_at or now)
+_END_RESPONSIBILITY = (
+    update(responsibility)
+    .where(responsibility.c.card == bindparam("of_card"), responsibility.c.until.is_(None))
+    .values(until=bindparam("end"))
+)
+
+
+def _hand_over(conn: Connection, handed: Sequence[CardState], now: datetime) -> None:
+    if not handed:
+        return
+    ends = [{"of_card": one.id, "end": one.manager_at or now} for one in handed]
+    conn.execute(_END_RESPONSIBILITY, ends)
+    rows.add(
+        conn,
+        responsibility,
+        [
+            {
+                "id": new_id(now),
+                "card": one.id,
+                "manager": one.manager,
+                "by": one.manager_by or "",
+                "since": one.manager_at or now,
+            }
+            for one in handed
+            if one.manager
+        ],
     )
-    if after.manager:
-        rows.add(
-            conn,
-            responsibility,
-            [
-                {
-                    "id": new_id(now),
-                    "card": after.id,
-                    "manager": after.manager,
-                    "by": after.manager_by or "",
-                    "since": after.manager_at or now,
-                }
-            ],
-        )
 
 
 # Load: counter rows per manager, status and day of a card's last touch, kept as intervals.
@@ -266,6 +270,10 @@ def day_of(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // DAY
 
 
+_CURRENT_LOAD = select(load).where(among(load.c.manager, "managers"), load.c.until.is_(None))
+_END_LOAD = update(load).where(among(load.c.id, "ids")).values(until=bindparam("end"))
+
+
 def count_load(
     conn: Connection, changes: Iterable[tuple[CardState | None, CardState | None]], *, now: datetime
 ) -> None:
@@ -279,16 +287,12 @@ def count_load(
     slots = sorted(slot for slot, by in moved.items() if by)
     if not slots:
         return
-    c = load.c
-    key = tuple_(c.manager, c.pipeline, c.status, c.day)
-    current = {
-        (row.manager, row.pipeline, row.status, row.day): row.cards
-        for row in conn.execute(select(load).where(c.until.is_(None), key.in_(slots)))
-    }
+    found = conn.execute(_CURRENT_LOAD, {"managers": {slot[0] for slot in slots}})
+    theirs = {(row.manager, row.pipeline, row.status, row.day): row for row in found}
+    current = {slot: theirs[slot].cards for slot in slots if slot in theirs}
     if current:
-        conn.execute(
-            update(load).where(c.until.is_(None), key.in_(list(current))).values(until=now)
-        )
+        ids = [theirs[slot].id for slot in current]
+        conn.execute(_END_LOAD, {"ids": ids, "end": now})
     rows.add(
         conn,
         load,

@@ -1,8 +1,6 @@
-"""The real thing: `callrouter serve` in a process of its own, and what a PBX and a reader do to it.
+"""The real thing: `callrouter serve` in a process of its own, its base, and commands beside it.
 
-A `House` is where a server lives: a data directory, a base, a port. Servers come and go in it; what
-was told to whom is kept by the `Pbx` that asked, as Jepsen does: an answer that did not come is
-unknown, not a failure.
+A `House` is where a server lives: a data directory, a base, a port. Servers come and go in it.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import signal
 import socket
 import sqlite3
@@ -19,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,12 +33,7 @@ from storage.database import open_database
 SECRET = "secret-of-the-tests"
 LINE = "+74951230001"
 LAST_RESORT = "+74950000000"
-PATIENCE_S = 2.0
-"""How long a PBX waits before it fails open."""
-
 START_S = 30.0
-
-Event = dict[str, Any]
 
 
 class Process(Protocol):
@@ -221,7 +213,13 @@ class Running:
     async def stop(self, within_s: float = 15.0) -> int:
         """SIGTERM; gives the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.to_thread(self.process.wait, within_s)
+        try:
+            return await asyncio.to_thread(self.process.wait, within_s)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGUSR1)
+            await asyncio.sleep(0.5)
+            self.kill()
+            raise AssertionError(f"it did not end in {within_s} s:\n{self.printed()}") from None
 
     def printed(self) -> str:
         return self.house.log.read_text(errors="replace")[-4000:]
@@ -244,86 +242,6 @@ def free_port() -> int:
         return port
 
 
-# Who asks
-
-
-@dataclass(slots=True)
-class Sent:
-    """One request and what became of it. `status` None: unknown."""
-
-    event: Event
-    body: bytes
-    at: float
-    took_s: float = 0.0
-    status: int | None = None
-    answer: bytes = b""
-
-    @property
-    def acknowledged(self) -> bool:
-        return self.status == 200
-
-    @property
-    def told(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.answer)
-        return found
-
-    @property
-    def phone(self) -> dict[str, str] | None:
-        """The first phone it is told to ring."""
-        if not self.acknowledged or self.told.get("decision") != "connect":
-            return None
-        steps = self.told["steps"]
-        phone: dict[str, str] | None = steps[0]["targets"][0] if steps else None
-        return phone
-
-
-@dataclass
-class Pbx:
-    """Sends hooks over real sockets and remembers the whole history. `urls`: nodes, in turn."""
-
-    session: aiohttp.ClientSession
-    urls: Sequence[str]
-    account: str = "main"
-    chance: random.Random = field(default_factory=lambda: random.Random(1))
-    history: list[Sent] = field(default_factory=list)
-
-    async def post(self, event: Event, *, node: int | None = None) -> Sent:
-        """Send an event once."""
-        url = self.chance.choice(self.urls) if node is None else self.urls[node]
-        sent = Sent(event, json.dumps(event).encode(), time.monotonic())
-        self.history.append(sent)
-        try:
-            async with self.session.post(
-                f"{url}/webhooks/pbx/{self.account}",
-                data=sent.body,
-                headers={"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
-            ) as response:
-                answer = await response.read()
-                sent.status, sent.answer = response.status, answer
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            pass
-        sent.took_s = time.monotonic() - sent.at
-        return sent
-
-    @property
-    def acknowledged(self) -> list[Sent]:
-        return [sent for sent in self.history if sent.acknowledged]
-
-    def slowest(self) -> float:
-        return max(sent.took_s for sent in self.history)
-
-
-@asynccontextmanager
-async def pbx_of(
-    *houses: House, seed: int = 1, account: str = "main", connections: int = 0
-) -> AsyncIterator[Pbx]:
-    """A PBX that knows these nodes."""
-    connector = aiohttp.TCPConnector(limit=connections, force_close=False)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        yield Pbx(session, [one.url for one in houses], account, random.Random(seed))
-
-
 # Who looks
 
 
@@ -338,8 +256,3 @@ async def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await raw.fetch(statement)]
     finally:
         await raw.close()
-
-
-def percentile(values: Iterable[float], part: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]

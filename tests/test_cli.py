@@ -21,7 +21,8 @@ from callrouter.cli import main
 from storage import journal
 from storage.database import open_database
 from storage.journal import Refused
-from tests.running import LINE, SECRET, House, pbx_of
+from tests.hooks import pbx_of
+from tests.running import LINE, SECRET, House
 
 GOOD = """\
 [company]

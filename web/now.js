@@ -28,6 +28,7 @@ function show({ id, html }) {
   const old = document.getElementById(`call-${id}`);
   if (!old || old.dataset.state !== row.dataset.state) announce(row);
   if (old) keepOpen(old, row);
+  const rowHeld = old !== null && old === document.activeElement;
   const focused = old?.contains(document.activeElement);
   const place = row.dataset.open === "1" ? open : over;
   if (old?.parentElement === place) {
@@ -37,7 +38,7 @@ function show({ id, html }) {
     insert(place, row);
     row.classList.add("fresh");
   }
-  if (focused) row.querySelector("summary")?.focus({ preventScroll: true });
+  if (focused) (rowHeld ? row : row.querySelector("summary"))?.focus({ preventScroll: true });
   find(row);
 }
 

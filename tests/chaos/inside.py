@@ -22,7 +22,8 @@ from callrouter.seal import Seal
 from storage.database import BaseSilent, Database, Priority
 from storage.setups import SetupCache
 from tests.chaos.setups import company
-from tests.running import LINE, Event
+from tests.hooks import Event
+from tests.running import LINE
 from webhooks.provider import Answer, RawHook
 
 P = ParamSpec("P")

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from storage.cards import counted, recount
 from storage.database import open_database
 from storage.documents import read_decision
-from tests.running import Pbx, Sent, rows
+from tests.hooks import Pbx, Sent
+from tests.running import rows
 from webhooks.dialects import as_json
 
 

@@ -6,6 +6,7 @@ red control of a test.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -140,6 +141,7 @@ def _become_server(order: Mapping[str, object]) -> NoReturn:
         environ = order["environ"]
         assert isinstance(environ, dict)
         os.environ.update(environ)
+        faulthandler.register(signal.SIGUSR1)  # says what it is at when it does not end
         from callrouter.cli import main
         from tests.chaos.variants import VARIANTS
 

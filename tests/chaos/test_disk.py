@@ -17,7 +17,8 @@ from tests.chaos.inside import inside, ringing, rung
 from tests.chaos.judge import check, look
 from tests.chaos.setups import company
 from tests.chaos.traffic import Manners, Traffic, numbers
-from tests.running import Pbx, pbx_of, rows
+from tests.hooks import Pbx, pbx_of
+from tests.running import rows
 
 SIZE_MB = 24
 CALM = Manners(retried=0.05, doubled=0.03, ring=(0.05, 0.3), talk=(0.1, 0.5))

@@ -11,7 +11,8 @@ import pytest
 from tests.chaos.conftest import MakeHouse
 from tests.chaos.setups import company
 from tests.chaos.traffic import Manners, Traffic, numbers
-from tests.running import SECRET, House, pbx_of, percentile
+from tests.hooks import pbx_of, percentile
+from tests.running import SECRET, House
 
 EACH = 75
 OPEN_S = 16.0

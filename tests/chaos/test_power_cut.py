@@ -30,7 +30,8 @@ from tests.chaos.nursery import Nursery
 from tests.chaos.setups import company
 from tests.chaos.tracing import Call, read_trace, strace, texts, written
 from tests.chaos.traffic import numbers
-from tests.running import CALLROUTER, LINE, SECRET, Event, House, Process, Spawn, rows, spawn
+from tests.hooks import Event
+from tests.running import CALLROUTER, LINE, SECRET, House, Process, Spawn, rows, spawn
 
 LANES = 3
 CALLS = 12

@@ -15,8 +15,9 @@ from tests.chaos.judge import check, look
 from tests.chaos.locks import locked, locked_for_readers
 from tests.chaos.setups import ONE_STEP, company
 from tests.chaos.traffic import Manners, Traffic, numbers
+from tests.hooks import Event, Pbx, pbx_of, percentile
 from tests.postgres import Postgres
-from tests.running import LINE, Event, House, Pbx, Running, pbx_of, percentile
+from tests.running import LINE, House, Running
 
 IN_TIME_S = 0.8
 BUSY = Manners(

@@ -15,7 +15,8 @@ from tests.chaos.judge import check, look
 from tests.chaos.locks import locked
 from tests.chaos.setups import company
 from tests.chaos.traffic import Manners, Traffic, numbers
-from tests.running import LAST_RESORT, LINE, House, Pbx, Sent, pbx_of
+from tests.hooks import Pbx, Sent, pbx_of
+from tests.running import LAST_RESORT, LINE, House
 
 STOPS = 3
 QUICK_S = 10.0

@@ -12,7 +12,8 @@ from tests.chaos.conftest import MakeHouse
 from tests.chaos.judge import check, look
 from tests.chaos.setups import ONE_STEP, company
 from tests.chaos.traffic import numbers
-from tests.running import LINE, Pbx, pbx_of, rows
+from tests.hooks import Pbx, pbx_of
+from tests.running import LINE, rows
 
 MANAGERS = 10
 PAIRS_PER_S = 8

@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.running import LINE, Event, Pbx, Sent
+from tests.hooks import Event, Pbx, Sent
+from tests.running import LINE
 
 
 @dataclass

@@ -10,7 +10,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.test_page import watch
-from tests.running import LAST_RESORT, LINE, SECRET, House, Pbx, pbx_of
+from tests.hooks import Pbx, pbx_of
+from tests.running import LAST_RESORT, LINE, SECRET, House
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
