@@ -112,7 +112,7 @@ _DAY = "1740000000000"
 _FILL = (
     f"""
     INSERT INTO contact (id, name, made_for, created_at, updated_at)
-    SELECT {{id}}, 'Иван Петров', {{phone}}, {_DAY}, {_DAY} FROM {{numbers}}
+    SELECT {{id}}, 'Иван Петров', {{phone}}, {_DAY}, {_DAY} + n FROM {{numbers}}
     """,
     f"""
     INSERT INTO contact_phone (contact, number, created_at)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select
 
 from callrouter.domain.routing import CallerFacts
 from storage import cards, contacts
@@ -20,6 +20,18 @@ Mark = tuple[datetime, str]
 """Where a reading stands: (when the contact changed, its id)."""
 
 
+def mark_before(conn: Connection, newest: int) -> Mark:
+    """The mark after which the newest so many contacts come; all of them, where there are fewer."""
+    c = contact.c
+    last = conn.execute(
+        select(c.updated_at, c.id)
+        .order_by(c.updated_at.desc(), c.id.desc())
+        .offset(newest)
+        .limit(1)
+    ).one_or_none()
+    return (last.updated_at, last.id) if last else (datetime(1970, 1, 1, tzinfo=UTC), "")
+
+
 def changed_since(
     conn: Connection, mark: Mark, limit: int = PAGE
 ) -> tuple[dict[str, CallerFacts], Mark | None]:
@@ -27,7 +39,7 @@ def changed_since(
     c = contact.c
     found = conn.execute(
         select(c.id, c.updated_at)
-        .where(or_(c.updated_at > mark[0], and_(c.updated_at == mark[0], c.id > mark[1])))
+        .where(c.updated_at >= mark[0], or_(c.updated_at > mark[0], c.id > mark[1]))
         .order_by(c.updated_at, c.id)
         .limit(limit)
     ).all()

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from callrouter.flows.sweep import AT_ONCE as SWEPT_AT_ONCE
 from callrouter.flows.sweep import sweep
 from callrouter.flows.work import Batch, Desk, Entry, Work
 from callrouter.intake.batches import Batches
-from callrouter.intake.snapshot import Snapshot
+from callrouter.intake.snapshot import CALLERS_KEPT, Snapshot
 from callrouter.intake.spool import Spool
 from callrouter.seal import SEALED, Seal, Unsealable
 from storage import cards, journal, known, notices
@@ -79,7 +79,7 @@ class Intake:
         self._providers: dict[str, tuple[str, Provider]] = {}
         self._providers_of: Setup | None = None
         self._refusals: list[Refused] = []
-        self._mark: known.Mark = (datetime(1970, 1, 1, tzinfo=UTC), "")
+        self._mark: known.Mark | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
         """True once the base has answered for the first time."""
@@ -287,6 +287,8 @@ class Intake:
         board = await self._parts.database.read(_everybody, setup, now=self._parts.clock())
         if not self.batches.busy and self.snapshot.commits == commits:
             self.snapshot.refresh(board)
+        if self._mark is None:
+            self._mark = await self._parts.database.read(known.mark_before, CALLERS_KEPT)
         while True:
             callers, mark = await self._parts.database.read(known.changed_since, self._mark)
             self.snapshot.learn(callers)
