@@ -22,6 +22,11 @@ class Company:
     def lines(self) -> tuple[str, ...]:
         return tuple(f"+7495{1_000_000 + n}" for n in range(len(self.teams)))
 
+    def lines_of(self, size: int) -> tuple[str, ...]:
+        """The lines of the teams of a size."""
+        pairs = zip(self.lines, self.teams, strict=True)
+        return tuple(line for line, team in pairs if team == size)
+
     def as_toml(self) -> str:
         """As setup.toml; a call rings two of its line's team, one after the other."""
         return "\n".join(self._parts())

@@ -1,99 +1,127 @@
-"""Where the time goes: the service with a sampler beside it, and what the samples say.
+"""Where the time goes: the service with a profiler in each thread, and what they say.
 
-`python -m bench.profiling FILE serve …` runs the service. From SIGUSR1 to SIGUSR2 a thread looks
-every 2 ms at what each thread does, waiting included, and writes that to FILE at the end.
+`python -m bench.profiling FILE serve …` runs the service; at SIGUSR2 it writes what its threads did
+since SIGUSR1. Counted is each thread's own processor time, so that waiting, for the disk or for
+each other, is no part of it. (A thread that looks at the others from time to time sees only where
+they let it run; py-spy looks from outside and is as good as this.)
 """
 
 from __future__ import annotations
 
+import cProfile
 import json
 import signal
 import sys
 import threading
 import time
-from collections import Counter
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
+from typing import Any
 
-_EVERY_S = 0.002
-_SHOWN = 14
+_SHOWN = 16
 
 
-class Sampler:
-    """Counts, per thread, the function on top and every function below it."""
+class Profilers:
+    """One for each thread of the process, from SIGUSR1 on."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._on = threading.Event()
-        self._top: dict[str, Counter[str]] = {}
-        self._whole: dict[str, Counter[str]] = {}
-        self._taken = 0
+        self._of: dict[str, cProfile.Profile] = {}
+        self._before: dict[str, dict[str, tuple[float, float, int]]] = {}
+        self._begin()
 
-    def begin(self, *_: object) -> None:
-        self._on.set()
-        threading.Thread(target=self._work, name="sampler", daemon=True).start()
+    def _begin(self) -> None:
+        self._profile_this_thread()
+        # A new thread calls this once, and is profiled from then on.
+        threading.setprofile(self._in_a_new_thread)
+
+    def _in_a_new_thread(self, _frame: FrameType, _event: str, _what: object) -> None:
+        self._profile_this_thread()
+
+    def _profile_this_thread(self) -> None:
+        profile = cProfile.Profile(time.thread_time)
+        self._of[threading.current_thread().name] = profile
+        profile.enable()
+
+    def start(self, *_: object) -> None:
+        self._before = self._counted()
+        import sys; print("START", {k: len(v) for k,v in self._before.items()}, file=sys.stderr)
 
     def end(self, *_: object) -> None:
-        self._on.clear()
-        found = {"samples": self._taken, "top": self._top, "whole": self._whole}
+        found: dict[str, dict[str, list[float]]] = {}
+        for thread, counts in self._counted().items():
+            before = self._before.get(thread, {})
+            found[thread] = {
+                name: [
+                    now - old for now, old in zip(count, before.get(name, (0, 0, 0)), strict=True)
+                ]
+                for name, count in counts.items()
+            }
         self._file.write_text(json.dumps(found))
 
-    def _work(self) -> None:
-        while self._on.is_set():
-            time.sleep(_EVERY_S)
-            names = {thread.ident: thread.name for thread in threading.enumerate()}
-            self._taken += 1
-            for number, frame in sys._current_frames().items():  # noqa: SLF001  its only purpose
-                if (name := names.get(number, "?")) != "sampler":
-                    self._note(name, frame)
-
-    def _note(self, thread: str, frame: FrameType | None) -> None:
-        self._top.setdefault(thread, Counter())
-        self._whole.setdefault(thread, Counter())
-        if frame:
-            self._top[thread][_name(frame)] += 1
-        seen = set()
-        while frame:
-            seen.add(_name(frame))
-            frame = frame.f_back
-        self._whole[thread].update(seen)
+    def _counted(self) -> dict[str, dict[str, tuple[float, float, int]]]:
+        """Of each thread, each function's seconds: by itself, with what it calls; and its calls."""
+        found: dict[str, dict[str, tuple[float, float, int]]] = {}
+        for thread, profile in list(self._of.items()):
+            counts = found.setdefault(thread, {})
+            for entry in profile.getstats():
+                name = _name(entry.code)
+                own, whole, calls = counts.get(name, (0.0, 0.0, 0))
+                counts[name] = (
+                    own + entry.inlinetime,
+                    whole + entry.totaltime,
+                    calls + entry.callcount,
+                )
+        return found
 
 
-def _name(frame: FrameType) -> str:
-    path = Path(frame.f_code.co_filename)
-    return f"{'/'.join(path.parts[-2:])}:{frame.f_code.co_qualname}"
+def _name(code: CodeType | str) -> str:
+    if isinstance(code, str):
+        return code
+    return f"{'/'.join(code.co_filename.rsplit('/', 2)[-2:])}:{code.co_qualname}"
 
 
 def describe(file: Path) -> str:
-    """The busiest threads: shares of the time, waiting included."""
-    found = json.loads(file.read_text())
-    samples = max(found["samples"], 1)
+    """The busy threads: shares of the processor time of all of them."""
+    found: dict[str, dict[str, list[Any]]] = json.loads(file.read_text())
+    busy = {thread: sum(own for own, _, _ in counts.values()) for thread, counts in found.items()}
+    whole = sum(busy.values()) or 1.0
     lines = []
-    for thread, whole in sorted(found["whole"].items()):
-        top = Counter(found["top"][thread])
-        waiting = sum(count for name, count in top.items() if name.startswith(_WAITING))
-        if waiting > 0.97 * samples:
+    for thread, counts in sorted(found.items(), key=lambda item: -busy[item[0]]):
+        if busy[thread] < 0.05 * whole:
             continue
-        lines.append(f"\n{thread}: {waiting / samples:.0%} of {samples} samples waiting")
-        ours = Counter({name: n for name, n in whole.items() if not name.startswith(_FRAME)})
-        for title, counts in (("with what they call", ours), ("by themselves", top)):
+        lines.append(f"\n{thread}: {busy[thread] / whole:.0%} of {whole:.1f} s of processor time")
+        ours = {name: one for name, one in counts.items() if name.startswith(_OURS)}
+        for title, column, those in (
+            ("with what they call", 1, ours),
+            ("by themselves", 0, counts),
+        ):
             lines.append(f"  {title}")
+            top = sorted(those.items(), key=lambda item: -item[1][column])[:_SHOWN]
             lines += [
-                f"    {count / samples:6.1%}  {name}" for name, count in counts.most_common(_SHOWN)
+                f"    {one[column] / whole:6.1%}  {one[2]:>8} calls  {name}" for name, one in top
             ]
     return "\n".join(lines)
 
 
-_WAITING = ("python3.", "lib/selectors.py", "lib/threading.py", "lib/queue.py")
-_FRAME = ("python", "asyncio/", "lib/", "bench/", "click/", "callrouter/__main__", "callrouter/cli")
+_OURS = (
+    "flows/",
+    "domain/",
+    "intake/",
+    "storage/",
+    "webhooks/",
+    "providers/",
+    "pages/",
+    "structlog/",
+)
 
 
 def main() -> None:
     from callrouter.cli import main as run
 
-    sampler = Sampler(Path(sys.argv[1]))
-    signal.signal(signal.SIGUSR1, sampler.begin)
-    signal.signal(signal.SIGUSR2, sampler.end)
+    profilers = Profilers(Path(sys.argv[1]))
+    signal.signal(signal.SIGUSR1, profilers.start)
+    signal.signal(signal.SIGUSR2, profilers.end)
     run(sys.argv[2:], prog_name="callrouter")
 
 

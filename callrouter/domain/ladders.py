@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from callrouter.domain.hours import parse_hours
-from callrouter.domain.managers import NOTHING_KNOWN, Hold, ManagerFacts
+from callrouter.domain.managers import Hold, ManagerFacts
 
 if TYPE_CHECKING:
     from callrouter.domain.load import LoadParts
@@ -101,7 +101,7 @@ def stand(
 
 
 class AtWork:
-    """Who is at work at one moment; each shift of each office is looked at once.
+    """Who is at work at one moment; each manager, each shift of each office is looked at once.
 
     Without a word from anybody a manager on shift is available; without a shift he always is.
     """
@@ -110,9 +110,15 @@ class AtWork:
         self._setup = setup
         self._now = now
         self._open: dict[tuple[str | None, str], bool] = {}
+        self._known: dict[str, tuple[Passed, datetime | None] | None] = {}
 
     def absence(self, manager: Manager) -> tuple[Passed, datetime | None] | None:
         """Why he is not at work, and until when where that is known; None when he is."""
+        if manager.key not in self._known:
+            self._known[manager.key] = self._find(manager)
+        return self._known[manager.key]
+
+    def _find(self, manager: Manager) -> tuple[Passed, datetime | None] | None:
         if not manager.active:
             return "inactive", None
         for absence in self._setup.absences.get(manager.key, ()):
@@ -204,14 +210,3 @@ ORDERS: Mapping[Strategy, Order] = {
 
 def _idle(one: Standing) -> tuple[datetime, str]:
     return (one.idle_since, one.manager.key)
-
-
-def standings(
-    people: Iterable[Manager],
-    facts: Mapping[str, ManagerFacts],
-    *,
-    start: datetime,
-    now: datetime,
-) -> list[Standing]:
-    """Every one of these people as calls hold him at the start of a step."""
-    return [stand(one, facts.get(one.key, NOTHING_KNOWN), start=start, now=now) for one in people]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +20,8 @@ from callrouter.domain.decisions import (
     Wait,
 )
 from callrouter.domain.hours import parse_hours
-from callrouter.domain.ladders import ORDERS, AtWork, Standing, among, standings
+from callrouter.domain.ladders import ORDERS, AtWork, Standing, among, stand
+from callrouter.domain.managers import NOTHING_KNOWN
 from callrouter.domain.phones import is_dialable, is_outside
 from callrouter.domain.rules import matches
 from callrouter.domain.setup import (
@@ -273,6 +274,7 @@ class _Climb:
         self._at_work = AtWork(facts.setup, now)
         self._used: set[str] = set()
         self._dials: dict[str, list[str]] = {}
+        self._unheld: dict[str, Standing] = {}
         self._legs = call.legs
         self.planned: list[PlanStep] = []
         self.whys: list[StepWhy] = []
@@ -309,7 +311,7 @@ class _Climb:
     def _take(self, step: Step, rung: int, turn: int) -> bool:
         """Plan one attempt of a step. False: there is nobody to ring."""
         people = among(step, self._facts.setup, self._call.line, self._responsible)
-        group = [self._judge(one, step) for one in self._stand(people)]
+        group = [self._judge(self._stand(one), step) for one in people]
         order, tie = ORDERS[step.ring or "all"], self._facts.setup.load.tie
         ranked = order([one for one in group if one.free], group, tie)
         waiting = False
@@ -320,8 +322,15 @@ class _Climb:
         self.whys.append(self._explain(step, group, chosen, rung, turn, waiting=waiting))
         return bool(chosen)
 
-    def _stand(self, people: Sequence[Manager]) -> list[Standing]:
-        return standings(people, self._facts.managers, start=self._start, now=self._now)
+    def _stand(self, manager: Manager) -> Standing:
+        """How calls hold him at the start of the step; whom none holds stands alike at each."""
+        if known := self._unheld.get(manager.key):
+            return known
+        facts = self._facts.managers.get(manager.key, NOTHING_KNOWN)
+        one = stand(manager, facts, start=self._start, now=self._now)
+        if not facts.holds:
+            self._unheld[manager.key] = one
+        return one
 
     def _judge(self, one: Standing, step: Step) -> Standing:
         """Add the reasons that are not a call's: this plan, this call, work, skill, phone."""
