@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -32,20 +33,20 @@ class Profilers:
 
     def _begin(self) -> None:
         self._profile_this_thread()
-        # A new thread calls this once, and is profiled from then on.
+        # A new thread calls this until it is profiled.
         threading.setprofile(self._in_a_new_thread)
 
     def _in_a_new_thread(self, _frame: FrameType, _event: str, _what: object) -> None:
-        self._profile_this_thread()
+        with suppress(RuntimeError):  # another thread begins at the same moment
+            self._profile_this_thread()
 
     def _profile_this_thread(self) -> None:
         profile = cProfile.Profile(time.thread_time)
-        self._of[threading.current_thread().name] = profile
         profile.enable()
+        self._of[threading.current_thread().name] = profile
 
     def start(self, *_: object) -> None:
         self._before = self._counted()
-        import sys; print("START", {k: len(v) for k,v in self._before.items()}, file=sys.stderr)
 
     def end(self, *_: object) -> None:
         found: dict[str, dict[str, list[float]]] = {}
@@ -81,8 +82,12 @@ def _name(code: CodeType | str) -> str:
     return f"{'/'.join(code.co_filename.rsplit('/', 2)[-2:])}:{code.co_qualname}"
 
 
-def describe(file: Path) -> str:
-    """The busy threads: shares of the processor time of all of them."""
+def describe(file: Path, *, greenlets: bool) -> str:
+    """The busy threads: shares of the processor time of all of them.
+
+    With `greenlets` (SQLAlchemy on asyncpg) only what functions take by themselves is true: who
+    called whom is lost where one greenlet goes on in the place of another.
+    """
     found: dict[str, dict[str, list[Any]]] = json.loads(file.read_text())
     busy = {thread: sum(own for own, _, _ in counts.values()) for thread, counts in found.items()}
     whole = sum(busy.values()) or 1.0
@@ -92,10 +97,8 @@ def describe(file: Path) -> str:
             continue
         lines.append(f"\n{thread}: {busy[thread] / whole:.0%} of {whole:.1f} s of processor time")
         ours = {name: one for name, one in counts.items() if name.startswith(_OURS)}
-        for title, column, those in (
-            ("with what they call", 1, ours),
-            ("by themselves", 0, counts),
-        ):
+        columns = [("with what they call", 1, ours), ("by themselves", 0, counts)]
+        for title, column, those in columns[1:] if greenlets else columns:
             lines.append(f"  {title}")
             top = sorted(those.items(), key=lambda item: -item[1][column])[:_SHOWN]
             lines += [

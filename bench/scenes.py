@@ -230,7 +230,8 @@ class Bench:
                 load(fresh(server, STORM.lines, connections=PROFILED, seconds=6))
                 server.tell(signal.SIGUSR2)
                 time.sleep(1)
-            told.append(f"\n{engine}, {PROFILED} connections\n{profiling.describe(file)}")
+            found = profiling.describe(file, greenlets=bool(place.database_url))
+            told.append(f"\n{engine}, {PROFILED} connections\n{found}")
         return "\n".join(told)
 
 

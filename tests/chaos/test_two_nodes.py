@@ -1,4 +1,7 @@
-"""Two servers on one PostgreSQL: they never give one manager to two calls, nor do they block."""
+"""Two servers on one PostgreSQL: they never give one manager to two calls, nor do they block.
+
+That they would without the gate is shown by tests/flows/test_two_nodes.py.
+"""
 
 from __future__ import annotations
 
@@ -118,12 +121,3 @@ async def test_two_nodes_are_as_one(
     assert await rows(url, "SELECT ref FROM call WHERE state IN ('talking', 'ringing')") == []
     assert await rows(url, "SELECT call FROM leg WHERE hold IS NOT NULL") == []
     check(pairs.pbx, await look(url))
-
-
-@pytest.mark.slow
-async def test_without_the_gate_they_are_not(
-    make_house: MakeHouse, empty_postgres_url: str, seed: int
-) -> None:
-    """The red control of the test above."""
-    pairs = await two_nodes(make_house, empty_postgres_url, seed, "leave_the_gate_open")
-    found = await given_twice(pairs, empty_postgres_url); print(len(found)); assert found
