@@ -440,7 +440,8 @@ class Setup:
             number: manager.key
             for manager in self.manager
             for phone in (*manager.phones, *manager.all_dials)
-            if (number := read_number(phone, self.company.region))
+            # A few digits are an inside dial; to read thousands of those would hold up a batch.
+            if len(phone) > 6 and (number := read_number(phone, self.company.region))
         }
 
     @cached_property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
+from playwright.async_api import Browser, BrowserContext, Page, Request, ViewportSize, expect
 
 from tests.e2e.conftest import Demo
 
@@ -28,9 +28,10 @@ class Tab:
     page: Page
     complaints: list[str] = field(default_factory=list)
 
-    def lost(self, url: str) -> None:
-        if "/events" not in url:  # a stream ends whenever its page is left
-            self.complaints.append(url)
+    def lost(self, request: Request) -> None:
+        # What was on its way when its page was left is dropped by the browser itself.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"{request.url}: {request.failure}")
 
     async def fits(self) -> bool:
         """Whether nothing sticks out to the side."""
@@ -48,7 +49,7 @@ def watch(page: Page) -> Tab:
     tab = Tab(page)
     page.on("console", lambda said: tab.complaints.append(said.text))
     page.on("pageerror", lambda error: tab.complaints.append(str(error)))
-    page.on("requestfailed", lambda request: tab.lost(request.url))
+    page.on("requestfailed", tab.lost)
     return tab
 
 
