@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.imports import importing
 from bench.scenes import bench
 
 
@@ -28,9 +29,11 @@ def main() -> None:
             print(run.profile())
             return
         run.deciding()
+        run.replaying()
         run.starting()
         run.storm()
         run.usual_day()
+        importing(run)
         if asked.full:
             run.many_contacts()
             run.many_managers()

@@ -6,11 +6,11 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import bases, profiling
+from bench import bases, profiling, replays
 from bench.company import STORM, USUAL, Company
 from bench.deciding import CANDIDATES, decide_us
 from bench.disk import fsync_ms
@@ -70,6 +70,13 @@ class Bench:
         shown = ", ".join(f"{us:.0f} µs with {n}" for n, us in took.items())
         self.report.say("decide alone, candidates", shown)
         self.report.keep("decide_us", took)
+
+    def replaying(self) -> None:
+        progress(f"{replays.CALLS} calls are played and replayed")
+        speed = replays.measure(self.folder)
+        what, aim = "replay of 10 000 calls, s", replays.MOST_S
+        self.report.at_most(what, speed.of_ten_thousand, aim, str(speed))
+        self.report.keep("replay", asdict(speed))
 
     def starting(self) -> None:
         for engine in self.engines:

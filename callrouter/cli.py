@@ -18,18 +18,24 @@ if TYPE_CHECKING:
     from callrouter.flows.apply import Applied
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+HELP = """Routes inbound calls to the right manager, remembers every one of them and explains why.
+
+\b
+Begin:   callrouter demo      look at it with a sample company
+         callrouter init      set up your own
+         callrouter serve     run it
+
+Settings are read from the environment (CALLROUTER_...) and from .env in this folder.
+"""
+
+
+@click.group(
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="callrouter")
 def main() -> None:
-    r"""Routes inbound calls to the right manager, remembers every one of them and explains why.
-
-    \b
-    Begin:   callrouter demo      look at it with a sample company
-             callrouter init      set up your own
-             callrouter serve     run it
-
-    Settings are read from the environment (CALLROUTER_...) and from .env in this folder.
-    """
+    """Lead to the commands."""
 
 
 # Options that several commands have
@@ -259,6 +265,86 @@ def link(of_demo: bool) -> None:
     click.echo(f"{settings.public_url or LOCAL}/enter/{found}")
 
 
+# Clients who are already there
+
+
+@main.group("import", short_help="Import contacts, list imports, take one back.")
+def import_() -> None:
+    """Import contacts from another system, list imports, take one back."""
+
+
+@import_.command("contacts", short_help="Import contacts from CSV or XLSX.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Which heading is which field: map.toml.",
+)
+@click.option("--system", help="Whose external ids these are; absent: by the headings.")
+@click.option("--dry-run", is_flag=True, help="Say what would come of it and change nothing.")
+@_demo
+def import_contacts(of_demo: bool, **asked: Any) -> None:  # noqa: ANN401  as the options have it
+    """Import the contacts in FILE (CSV or XLSX), also while calls go on.
+
+    Who is known already is joined: empty fields are filled in, nothing is overwritten. Refused
+    lines go to FILE.refused.csv, to be mended and imported. The same file again changes nothing.
+    """
+    from callrouter.importing import import_contacts as run
+
+    run(settings_of(demo=of_demo), **asked)
+
+
+@import_.command("undo", short_help="Take an import back.")
+@click.argument("number", metavar="ID")
+@_demo
+def import_undo(number: str, of_demo: bool) -> None:
+    """Take the import ID back: its contacts go, and who was joined gets back what he had.
+
+    What somebody has worked on since stays, and is listed.
+    """
+    from callrouter.importing import undo
+
+    undo(settings_of(demo=of_demo), number)
+
+
+@import_.command("list", short_help="List the latest imports.")
+@_demo
+def import_list(of_demo: bool) -> None:
+    """List the latest 50 imports, the newest first."""
+    from callrouter.importing import show_imports
+
+    click.echo(show_imports(settings_of(demo=of_demo)))
+
+
+@main.command(short_help="Hand a manager's open work over to others.")
+@click.argument("giver", metavar="FROM")
+@click.argument("to", required=False)
+@click.option("--spread", is_flag=True, help="Over the active members of his team, by load.")
+@click.option("--dry-run", is_flag=True, help="Show who would get what and change nothing.")
+@click.option("--yes", "sure", is_flag=True, help="Do not ask.")
+@_demo
+def handover(
+    *, giver: str, to: str | None, spread: bool, dry_run: bool, sure: bool, of_demo: bool
+) -> None:
+    """Hand FROM's open cards, contacts and tasks over to TO, or over his team with --spread.
+
+    `handover undo ID` takes one back, but for what somebody changed since. `handover resume ID`
+    goes on with one that was cut short.
+    """
+    from callrouter import handing_over as run
+
+    settings = settings_of(demo=of_demo)
+    if spread == bool(to):
+        raise Failed("say who is to have it: FROM TO, or FROM --spread")
+    if giver == "undo" and to:
+        run.undo(settings, to)
+    elif giver == "resume" and to:
+        run.resume(settings, to, sure=sure, dry_run=dry_run)
+    else:
+        run.hand_over(settings, giver, to, sure=sure, dry_run=dry_run)
+
+
 # Asking
 
 
@@ -297,6 +383,32 @@ def why(of_demo: bool, **asked: Any) -> None:  # noqa: ANN401  as the options ha
         click.echo(show_why(read, **asked))
     except CannotSay as error:
         raise Failed(str(error)) from error
+
+
+@main.command(short_help="Take past calls again, also on other rules.")
+@click.option(
+    "--days",
+    required=True,
+    type=click.IntRange(1, 3650),
+    help="Of the last so many days.",
+)
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A setup.toml to try: laid over the setup in force; nothing is applied.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_lang
+@_demo
+def replay(of_demo: bool, days: int, **asked: Any) -> None:  # noqa: ANN401  as the options have it
+    """Decide on past calls again, on the facts as they were. Nothing is changed.
+
+    Without --rules it says how many decisions these facts explain. With --rules it prints what
+    would have gone another way, per line and manager, and what it takes as it was.
+    """
+    from callrouter.replaying import show_replay
+
+    show_replay(settings_of(demo=of_demo), days, **asked)
 
 
 @main.command(short_help="Show the PBX's requests that were refused.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,9 @@ import aiohttp
 
 from callrouter import fakepbx
 from callrouter.app import CannotServe, create_app, hold_locks, serving, until_told_to_stop, utc_now
-from callrouter.fakepbx import Account, Callers, FakePbx, Person
+from callrouter.fakepbx import Account, Callers, FakePbx, Habits, Person
 from callrouter.flows.visits import new_link
-from callrouter.sample import SERVICE, SHOP, SITE, sample_contacts, sample_setup
+from callrouter.sample import BLOCKED, SERVICE, SHOP, SITE, sample_contacts, sample_setup
 from callrouter.settings import Settings
 from storage import contacts, setups
 
@@ -101,8 +100,9 @@ async def _until_in_use(service: Service, setup: Setup) -> None:
 def _pbx(setup: Setup, *, quiet: bool) -> FakePbx:
     known = tuple(p.phones[0] for p in sample_contacts() if "vip" not in p.tags)
     vip = tuple(p.phones[0] for p in sample_contacts() if "vip" in p.tags)
-    people = [Person(one.name, one.all_dials) for one in setup.active]
-    habits = replace(fakepbx.Habits(), gap_s=None) if quiet else fakepbx.Habits()
+    away = {one.manager for one in setup.absence}
+    people = [Person(one.name, one.all_dials) for one in setup.active if one.key not in away]
+    habits = fakepbx.ON_REQUEST if quiet else Habits(gap_s=(10, 26), dials_s=(60, 200))
     return FakePbx(
         seed=secrets.randbelow(2**32),
         accounts=[
@@ -110,9 +110,10 @@ def _pbx(setup: Setup, *, quiet: bool) -> FakePbx:
             Account("bare", (SERVICE,), forgetful=True, rings=("105",)),
         ],
         people=people,
-        callers=Callers(known=known, vip=vip),
+        callers=Callers(known=known, vip=vip, blocked=(BLOCKED,)),
         habits=habits,
         closed_line=SERVICE,
+        scenes=() if quiet else fakepbx.first_minutes(known, SITE),
     )
 
 

@@ -31,4 +31,5 @@ REPLAYED = Counter("callrouter_replayed", "Spooled events that the base has got 
 BASE_SILENT = Gauge("callrouter_base_silent", "1 while the base does not answer.")
 SPOOL_WAITING = Gauge("callrouter_spool_waiting", "1 while the spool has what the base has not.")
 STREAMS = Gauge("callrouter_streams", "Browsers that are connected for live events.")
+FORMS = Counter("callrouter_forms", "Forms of sites by what became of them.", ["outcome"])
 LOAD_WRONG = Gauge("callrouter_load_wrong", "Counters of load that a recount found wrong.")

@@ -12,6 +12,7 @@ from callrouter.domain.setup import (
     DEFAULT_PIPELINE,
     Absence,
     Account,
+    Block,
     Company,
     Condition,
     Ladder,
@@ -26,6 +27,7 @@ from callrouter.domain.setup import (
 from callrouter.setup_file import allowed_prefixes
 
 SITE, SHOP, SERVICE = "+74950000101", "+74950000102", "+73430000103"
+BLOCKED = "+79430000066"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def sample_setup(secret_of: Callable[[str], str], *, today: date | None = None) 
         line=_lines(),
         rule=_rules(),
         pipeline=(DEFAULT_PIPELINE,),
+        block=(Block(BLOCKED, reason="Спам: предлагает продвижение сайта"),),
     )
 
 
@@ -131,7 +134,7 @@ def _ladders() -> tuple[Ladder, ...]:
             "sales",
             (
                 responsible,
-                Step(ring="least_loaded", team="sales", count=2, seconds=20),
+                Step(ring="least_loaded", team="sales", count=2, seconds=20, busy="wait", wait=180),
                 Step(ring="all", team="sales", seconds=25),
             ),
         ),
@@ -140,7 +143,7 @@ def _ladders() -> tuple[Ladder, ...]:
             (
                 responsible,
                 Step(ring="longest_idle", team="shop", seconds=20),
-                Step(ring="least_loaded", team="sales", seconds=20),
+                Step(ring="least_loaded", team="sales", seconds=20, busy="wait", wait=90),
             ),
         ),
         Ladder("service", (Step(ring="all", team="service", seconds=30),)),

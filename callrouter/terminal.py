@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,8 @@ from callrouter.settings import BadSettings, Settings, read_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from storage.database import Database
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,14 +100,23 @@ def write(
 
 def _at_base(settings: Settings, how: str, do: Callable[..., R], *args: Any, **kwargs: Any) -> R:  # noqa: ANN401  handed on
     """A short transaction of a guest, beside a server that may be running."""
+
+    async def once(database: Database) -> R:
+        found: R = await getattr(database, how)(do, *args, **kwargs)
+        return found
+
+    return with_base(settings, once)
+
+
+def with_base(settings: Settings, do: Callable[[Database], Awaitable[R]]) -> R:
+    """Let a guest ask the base as often as it wants."""
     from storage.database import BaseSilent, BaseTooNew, open_database
 
     async def run() -> R:
         database = open_database(settings.database, guest=True)
         try:
             await database.migrate()
-            found: R = await getattr(database, how)(do, *args, **kwargs)
-            return found
+            return await do(database)
         finally:
             await database.close()
 

@@ -7,15 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, or_, select
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
-from callrouter.domain.calls import CallState, Leg, State, Told, hold_of
+from callrouter.domain.calls import OVER, CallState, Leg, State, Told, hold_of
 from callrouter.domain.events import Direction
 from callrouter.domain.managers import Hold, HoldKind
+from callrouter.domain.past import Seen
 from callrouter.domain.phones import Caller, CallerKind
 from callrouter.domain.why import Why
 from storage import rows
-from storage.documents import read_decision, write_decision, write_why
+from storage.documents import read_decision, write_decision, write_seen, write_why
 from storage.rows import among
 from storage.tables import call, decision, leg
 
@@ -131,8 +142,11 @@ def told_of(conn: Connection, calls: Iterable[str]) -> dict[str, list[Told]]:
     return found
 
 
-def keep_told(conn: Connection, told: Sequence[tuple[str, Told, Why]]) -> None:
-    """Store what calls were told and why; what was told replaces what was only meant."""
+def keep_told(conn: Connection, told: Sequence[tuple[str, Told, Why, Seen | None]]) -> None:
+    """Store what calls were told, why, and what was looked at.
+
+    What was told replaces what was only meant.
+    """
     rows.put(
         conn,
         decision,
@@ -146,8 +160,9 @@ def keep_told(conn: Connection, told: Sequence[tuple[str, Told, Why]]) -> None:
                 "setup": why.setup,
                 "decision": write_decision(one.decision),
                 "why": write_why(why),
+                "facts": write_seen(seen),
             }
-            for id_, one, why in told
+            for id_, one, why, seen in told
         ],
     )
 
@@ -196,7 +211,7 @@ def _call_row(stored: StoredCall, state: CallState, now: datetime) -> dict[str, 
         "contact": stored.contact,
         "card": stored.card,
         "stranger": stored.stranger,
-        "manager": state.talker,
+        "manager": state.talker or (state.dialer if state.direction != "in" else None),
         "started_at": state.started_at,
         "answered_at": state.answered_at,
         "ended_at": state.ended_at,
@@ -209,6 +224,7 @@ def _call_row(stored: StoredCall, state: CallState, now: datetime) -> dict[str, 
         "team": stored.team,
         "source": stored.source,
         "over_at": (stored.over_at or now) if state.over else None,
+        "waiting_since": state.waiting_since,
     }
 
 
@@ -235,6 +251,7 @@ def _leg_row(stored: StoredCall, one: Leg, now: datetime) -> dict[str, Any]:
         "hold_until": until,
         "reason": one.reason,
         "machine": one.machine,
+        "outbound": one.outbound,
         "presumed": one.presumed,
         "talk_s": one.talk_s,
     }
@@ -247,6 +264,7 @@ _HOLDS = select(
     leg.c.hold,
     leg.c.ring_from,
     leg.c.answered_at,
+    leg.c.ended_at,
     leg.c.hold_until,
     leg.c.mode,
     leg.c.stranger,
@@ -264,7 +282,7 @@ def holds(conn: Connection, managers: Sequence[str], now: datetime) -> dict[str,
     found: dict[str, list[Hold]] = {}
     for row in conn.execute(_HOLDS, {"managers": managers, "now": now}):
         kind: HoldKind = row.hold
-        since = row.ring_from if kind == "ring" else row.answered_at
+        since = {"ring": row.ring_from, "wrap_up": row.ended_at}.get(kind, row.answered_at)
         found.setdefault(row.manager, []).append(
             Hold(
                 row.call,
@@ -281,16 +299,30 @@ def holds(conn: Connection, managers: Sequence[str], now: datetime) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A leg that answered: which phone, when."""
+    """A leg that answered: which phone, when.
+
+    `outbound`: it called out itself. `ended`: an event told of its end.
+    """
 
     call: str
     ref: str
     account: str
     dial: str
     answered_at: datetime
+    outbound: bool = False
+    ended: bool = False
 
 
-_TALKS_ON = select(leg.c.call, leg.c.ref, leg.c.account, leg.c.dial, leg.c.answered_at).where(
+_TALKS_ON = select(
+    leg.c.call,
+    leg.c.ref,
+    leg.c.account,
+    leg.c.dial,
+    leg.c.answered_at,
+    leg.c.outbound,
+    leg.c.ended_at,
+    leg.c.presumed,
+).where(
     among(leg.c.account, "accounts"),
     among(leg.c.dial, "dials"),
     leg.c.answered_at >= bindparam("since"),
@@ -304,7 +336,15 @@ def talks_on(conn: Connection, phones: Iterable[tuple[str, str]], since: datetim
         return []
     accounts, dials = {account for account, _ in wanted}, {dial for _, dial in wanted}
     return [
-        Talk(row.call, row.ref, row.account, row.dial, row.answered_at)
+        Talk(
+            row.call,
+            row.ref,
+            row.account,
+            row.dial,
+            row.answered_at,
+            row.outbound,
+            ended=row.ended_at is not None and not row.presumed,
+        )
         for row in conn.execute(_TALKS_ON, {"accounts": accounts, "dials": dials, "since": since})
         if row.answered_at and (row.account, row.dial) in wanted
     ]
@@ -371,6 +411,174 @@ def missed_since(conn: Connection, contacts: Iterable[str], since: datetime) -> 
         .group_by(c.contact)
     )
     return {contact: count for contact, count in found if contact}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A call that waits for somebody to be free; `told`: what it was told last."""
+
+    call: str
+    account: str
+    line: str
+    number: str | None
+    contact: str | None
+    told: Told
+
+
+_LAST_ATTEMPT = (
+    select(func.max(decision.c.attempt))
+    .where(decision.c.call == call.c.id, decision.c.run == call.c.run)
+    .correlate(call)
+    .scalar_subquery()
+)
+# Literal, as in the index: SQLite does not look at a parameter when it chooses one.
+_WAITING = (
+    select(
+        call.c.id,
+        call.c.account,
+        call.c.line,
+        call.c.caller_number,
+        call.c.contact,
+        decision.c.key,
+        decision.c.run,
+        decision.c.attempt,
+        decision.c.at,
+        decision.c.decision,
+        decision.c.setup,
+    )
+    .join(
+        decision,
+        and_(
+            decision.c.call == call.c.id,
+            decision.c.run == call.c.run,
+            decision.c.attempt == _LAST_ATTEMPT,
+        ),
+    )
+    .where(call.c.state == literal_column("'waiting'"))
+    .order_by(call.c.waiting_since, call.c.id)
+)
+
+
+def waiting(conn: Connection) -> list[WaitingCall]:
+    """Every call that waits, the longest first."""
+    return [
+        WaitingCall(
+            row.id,
+            row.account,
+            row.line,
+            row.caller_number,
+            row.contact,
+            Told(row.key, row.run, row.attempt, row.at, read_decision(row.decision), row.setup),
+        )
+        for row in conn.execute(_WAITING)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LatelyCall:
+    """An inbound call of a number, open or just over."""
+
+    id: str
+    state: State
+    waiting_since: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+
+_LATELY_OF = (
+    select(call.c.caller_number, call.c.id, call.c.state, call.c.waiting_since, call.c.ended_at)
+    .where(
+        among(call.c.caller_number, "numbers"),
+        call.c.direction == "in",
+        or_(call.c.over_at.is_(None), call.c.ended_at >= bindparam("since")),
+    )
+    .order_by(call.c.started_at, call.c.id)
+)
+
+
+def lately_of(
+    conn: Connection, numbers: Iterable[str], since: datetime
+) -> dict[str, list[LatelyCall]]:
+    """The inbound calls of these numbers (E.164), open or ended since a moment, in order."""
+    wanted = set(numbers)
+    found: dict[str, list[LatelyCall]] = {}
+    if wanted:
+        for row in conn.execute(_LATELY_OF, {"numbers": wanted, "since": since}):
+            one = LatelyCall(row.id, row.state, row.waiting_since, row.ended_at)
+            found.setdefault(row.caller_number or "", []).append(one)
+    return found
+
+
+MEAN_OF = 200
+"""Of so many calls, the latest, a mean is made: a read is to be quick."""
+
+_LATEST_TALKS = (
+    select(call.c.duration_s)
+    .where(
+        call.c.started_at >= bindparam("since"),
+        call.c.direction == "in",
+        call.c.state == "answered",
+        call.c.duration_s.is_not(None),
+    )
+    .order_by(call.c.started_at.desc())
+    .limit(MEAN_OF)
+    .subquery()
+)
+_MEAN_TALK = select(func.avg(_LATEST_TALKS.c.duration_s))
+
+
+def mean_talk_s(conn: Connection, since: datetime) -> float | None:
+    """How long an answered inbound call that began since then lasted, on the average; seconds."""
+    found = conn.execute(_MEAN_TALK, {"since": since}).scalar_one()
+    return None if found is None else float(found)
+
+
+_LAST_TRY = (
+    select(call.c.caller_number, call.c.manager, call.c.started_at)
+    .where(
+        among(call.c.caller_number, "numbers"),
+        call.c.direction == "out",
+        call.c.state == "unanswered",
+        call.c.manager.is_not(None),
+        call.c.started_at >= bindparam("since"),
+    )
+    .order_by(call.c.started_at, call.c.id)
+)
+_LAST_TALK = (
+    select(call.c.caller_number, func.max(call.c.answered_at))
+    .where(
+        among(call.c.caller_number, "numbers"),
+        call.c.answered_at >= bindparam("since"),
+    )
+    .group_by(call.c.caller_number)
+)
+
+
+def tried_by(
+    conn: Connection, numbers: Iterable[str], since: datetime
+) -> dict[str, tuple[str, datetime]]:
+    """Who called each of these numbers last without a talk since a moment, and when.
+
+    A later talk with the number, in either direction, makes the try moot.
+    """
+    wanted = set(numbers)
+    if not wanted:
+        return {}
+    tries = {
+        row.caller_number: (row.manager, row.started_at)
+        for row in conn.execute(_LAST_TRY, {"numbers": wanted, "since": since})
+    }
+    if not tries:
+        return {}
+    talks = dict(conn.execute(_LAST_TALK, {"numbers": set(tries), "since": since}).all())
+    return {
+        number: (manager, moment)
+        for number, (manager, moment) in tries.items()
+        if not (talks.get(number) and talks[number] > moment)
+    }
 
 
 def attach(stored: StoredCall, **changes: Any) -> StoredCall:  # noqa: ANN401  columns of a call

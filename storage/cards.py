@@ -13,24 +13,28 @@ from callrouter.domain.routing import CardFacts
 from storage import rows
 from storage.ids import new_id
 from storage.rows import among
-from storage.tables import act, card, load, responsibility, transition
+from storage.tables import act, card, last_batch, load, responsibility, transition
 
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class NewCard:
-    """A card that a call makes. `claimed` False: the caller withheld his number."""
+    """A card that a call makes, or (`by`) a lead, a person or a program.
+
+    `claimed` False: the caller withheld his number, or somebody wants one more by hand.
+    """
 
     id: str
     number: int
     contact: str
     pipeline: str
     status: str
-    call: str
+    call: str = ""
     claimed: bool = True
     source: str | None = None
     office: str | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def make(conn: Connection, new: Sequence[NewCard], *, now: datetime) -> dict[str
                 "source_first": one.source,
                 "source_last": one.source,
                 "office": one.office,
-                "made_by_call": one.call,
+                "made_by_call": one.call or None,
                 "created_at": now,
                 "updated_at": now,
             }
@@ -127,7 +131,7 @@ def make(conn: Connection, new: Sequence[NewCard], *, now: datetime) -> dict[str
                 "n": 1,
                 "from_status": None,
                 "to_status": one.status,
-                "by": one.call,
+                "by": one.by or one.call,
                 "at": now,
             }
             for one in new
@@ -231,6 +235,18 @@ _END_RESPONSIBILITY = (
 )
 
 
+def owner_before(conn: Connection, id_: str, by: str) -> tuple[str | None, str | None]:
+    """Whose a card was before this made it somebody else's, and by whom or what; or nobody's."""
+    c = responsibility.c
+    found = conn.execute(
+        select(c.manager, c.by)
+        .where(c.card == id_, c.by != by)
+        .order_by(c.since.desc(), c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return (found.manager, found.by) if found else (None, None)
+
+
 def _hand_over(conn: Connection, handed: Sequence[CardState], now: datetime) -> None:
     if not handed:
         return
@@ -253,6 +269,22 @@ def _hand_over(conn: Connection, handed: Sequence[CardState], now: datetime) -> 
     )
 
 
+_SET_SOURCE = (
+    update(card)
+    .where(card.c.id == bindparam("of_card"))
+    .values(
+        source_first=func.coalesce(card.c.source_first, bindparam("source")),
+        source_last=bindparam("source"),
+        updated_at=bindparam("now"),
+    )
+)
+
+
+def set_last_source(conn: Connection, card_id: str, source: str, *, now: datetime) -> None:
+    """Remember by which source its contact came back."""
+    conn.execute(_SET_SOURCE, {"of_card": card_id, "source": source, "now": now})
+
+
 # Load: counter rows per manager, status and day of a card's last touch, kept as intervals.
 
 _Slot = tuple[str, str, str, int]  # manager, pipeline, status, day
@@ -271,7 +303,11 @@ def day_of(moment: datetime) -> int:
 
 
 _CURRENT_LOAD = select(load).where(among(load.c.manager, "managers"), load.c.until.is_(None))
-_END_LOAD = update(load).where(among(load.c.id, "ids")).values(until=bindparam("end"))
+_END_LOAD = (
+    update(load)
+    .where(among(load.c.id, "ids"))
+    .values(until=bindparam("end"), ended_after=last_batch)
+)
 
 
 def count_load(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
+from callrouter.domain.names import folded
 from storage import rows
 from storage.ids import new_id
 from storage.rows import among
@@ -23,9 +24,10 @@ class Contact:
     relation: str = "client"
     responsible: str | None = None
     talked: tuple[str, datetime] | None = None
-    tried: tuple[str, datetime] | None = None
     tags: frozenset[str] = frozenset()
     created_at: datetime | None = None
+    no_card_until: datetime | None = None
+    chosen: bool = False  # by a person, for the number by which he was found
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,11 @@ _COLUMNS = (
     contact.c.responsible,
     contact.c.talked_manager,
     contact.c.talked_at,
-    contact.c.tried_manager,
-    contact.c.tried_at,
     contact.c.created_at,
+    contact.c.no_card_until,
 )
 _BY_NUMBERS = (
-    select(contact_phone.c.number, *_COLUMNS)
+    select(contact_phone.c.number, contact_phone.c.chosen, *_COLUMNS)
     .join_from(contact_phone, contact, contact_phone.c.contact == contact.c.id)
     .where(among(contact_phone.c.number, "numbers"), contact.c.merged_into.is_(None))
     .order_by(contact_phone.c.chosen.desc(), contact.c.created_at)
@@ -69,7 +70,8 @@ def by_numbers(conn: Connection, numbers: Iterable[str]) -> dict[str, list[Conta
     tags = _tags(conn, [row.id for row in found])
     people: dict[str, list[Contact]] = {}
     for row in found:
-        people.setdefault(row.number, []).append(_contact(row, tags))
+        one = replace(_contact(row, tags), chosen=row.chosen)
+        people.setdefault(row.number, []).append(one)
     return people
 
 
@@ -86,16 +88,15 @@ def _contact(row: object, tags: Mapping[str, frozenset[str]]) -> Contact:
     id_: str = getattr(row, "id")  # noqa: B009  a row of _COLUMNS, whatever else it holds
     get = row.__getattribute__
     talked = (get("talked_manager"), get("talked_at")) if get("talked_manager") else None
-    tried = (get("tried_manager"), get("tried_at")) if get("tried_manager") else None
     return Contact(
         id=id_,
         name=get("name"),
         relation=get("relation"),
         responsible=get("responsible"),
         talked=talked,
-        tried=tried,
         tags=tags.get(id_, frozenset()),
         created_at=get("created_at"),
+        no_card_until=get("no_card_until"),
     )
 
 
@@ -147,7 +148,15 @@ _NOTE_TALK = (
     update(contact)
     .where(
         contact.c.id == bindparam("contact"),
-        or_(contact.c.talked_at.is_(None), contact.c.talked_at < bindparam("moment")),
+        or_(
+            contact.c.talked_at.is_(None),
+            contact.c.talked_at < bindparam("moment"),
+            # The same end, but it turned out to be another's talk.
+            and_(
+                contact.c.talked_at == bindparam("moment"),
+                contact.c.talked_manager != bindparam("manager"),
+            ),
+        ),
     )
     .values(
         talked_manager=bindparam("manager"),
@@ -216,6 +225,7 @@ def add(conn: Connection, one: Person, *, now: datetime) -> str:
                 "kind": one.kind,
                 "relation": one.relation,
                 "name": one.name,
+                "folded": folded(one.name) if one.kind == "company" else None,
                 "name_confirmed": True,
                 "responsible": one.responsible,
                 "created_at": now,

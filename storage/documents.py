@@ -9,12 +9,14 @@ from pydantic import TypeAdapter
 
 from callrouter.domain.decisions import Connect, Decision, Message, NoOpinion, Reject, Wait
 from callrouter.domain.events import CallEvent
+from callrouter.domain.past import Seen
 from callrouter.domain.setup import Setup
 from callrouter.domain.why import Why
 
 _WHY = TypeAdapter(Why)
 _EVENT = TypeAdapter(CallEvent)
 _SETUP = TypeAdapter(Setup)
+_SEEN = TypeAdapter(Seen)
 _DECISIONS: dict[str, TypeAdapter[Any]] = {
     "connect": TypeAdapter(Connect),
     "wait": TypeAdapter(Wait),
@@ -49,6 +51,18 @@ def write_why(why: Why) -> str:
 
 def read_why(text: str) -> Why:
     return _WHY.validate_json(text)
+
+
+NOTHING_SEEN = "{}"
+"""Stands for what a decision looked at that was not taken from the base."""
+
+
+def write_seen(seen: Seen | None) -> str:
+    return _SEEN.dump_json(seen, exclude_defaults=True).decode() if seen else NOTHING_SEEN
+
+
+def read_seen(text: str) -> Seen | None:
+    return None if text == NOTHING_SEEN else _SEEN.validate_json(text)
 
 
 def write_event(event: CallEvent) -> str:

@@ -77,13 +77,24 @@ def find(conn: Connection, keys: Iterable[EventKey]) -> dict[EventKey, Stored]:
     }
 
 
-def remember(conn: Connection, events: Sequence[tuple[CallEvent, str | None, Raw]]) -> None:
-    """Store events, each with its call and its raw bytes; one that is there already stays."""
+def remember(
+    conn: Connection,
+    events: Sequence[tuple[CallEvent, str | None, Raw]],
+    *,
+    batch: int | None = None,
+) -> None:
+    """Store events, each with its call and its raw bytes; one that is there already stays.
+
+    They stand in the order of their arrival. `batch` None: of no call, known after the last one.
+    """
+    numbered = {} if batch is None else {"batch": batch}
     rows.add_new(
         conn,
         event,
         [
             {
+                **numbered,
+                "place": place,
                 "account": one.account,
                 "key": one.key,
                 "call": call,
@@ -91,12 +102,13 @@ def remember(conn: Connection, events: Sequence[tuple[CallEvent, str | None, Raw
                 "moment": one.moment,
                 "received": one.received,
                 "event": write_event(one),
+                "joins": one.joins,
                 "body": raw.body,
                 "query": raw.query,
                 "answer": raw.answer,
                 "answer_type": raw.answer_type,
             }
-            for one, call, raw in events
+            for place, (one, call, raw) in enumerate(events)
         ],
     )
 
@@ -141,6 +153,45 @@ def resets_of(
     if names:
         for row in conn.execute(_RESETS_OF, {"accounts": names, "since": since}):
             found[row.account].append(row.moment)
+    return found
+
+
+_SAID_LATER = select(event.c.event).where(
+    event.c.account == bindparam("of_account"),
+    event.c.kind == bindparam("of_kind"),
+    event.c.received >= bindparam("since"),
+    event.c.moment > bindparam("since"),
+)
+
+
+def said_later(conn: Connection, one: CallEvent) -> list[CallEvent]:
+    """Events of the same kind and account that speak of a later moment."""
+    of = {"of_account": one.account, "of_kind": one.kind, "since": one.moment}
+    return [read_event(row.event) for row in conn.execute(_SAID_LATER, of)]
+
+
+_JOINS_OF = (
+    select(event.c.account, event.c.joins, event.c.moment)
+    .where(
+        among(event.c.account, "accounts"),
+        event.c.joins.is_not(None),
+        among(event.c.joins, "refs"),
+    )
+    .order_by(event.c.moment)
+)
+
+
+def joins_of(
+    conn: Connection, refs: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[datetime]]:
+    """When consultations (account, call_id) were put together with the calls they were about."""
+    wanted = set(refs)
+    found: dict[tuple[str, str], list[datetime]] = {}
+    if wanted:
+        given = {"accounts": {one for one, _ in wanted}, "refs": {ref for _, ref in wanted}}
+        for row in conn.execute(_JOINS_OF, given):
+            if (row.account, row.joins) in wanted:
+                found.setdefault((row.account, row.joins), []).append(row.moment)
     return found
 
 

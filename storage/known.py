@@ -1,18 +1,23 @@
-"""What the snapshot keeps of callers: read in pages, so that no read is long."""
+"""What is known of callers; for the snapshot it is read in pages, so that no read is long."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 
-from callrouter.domain.routing import CallerFacts
+from callrouter.domain.people import PEOPLE_KEPT, Known, Ranked, rank
+from callrouter.domain.routing import CallerFacts, CardFacts
 from storage import cards, contacts
 from storage.tables import contact, contact_phone
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from storage.contacts import Contact
 
 PAGE = 1000
 
@@ -46,21 +51,65 @@ def changed_since(
     ids = [row.id for row in found]
     if not ids:
         return {}, None
-    people = contacts.by_ids(conn, ids)
-    theirs = cards.of_contacts(conn, ids)
     p = contact_phone.c
-    numbers = conn.execute(select(p.number, p.contact).where(p.contact.in_(ids)))
-    facts = {
-        row.number: CallerFacts(
-            contact=row.contact,
-            name=people[row.contact].name,
-            relation=people[row.contact].relation,
-            responsible=people[row.contact].responsible,
-            tags=people[row.contact].tags,
-            cards=theirs.get(row.contact, ()),
-            talked=people[row.contact].talked,
-            tried=people[row.contact].tried,
-        )
-        for row in numbers
-    }
+    numbers = conn.scalars(select(p.number).where(p.contact.in_(ids)).distinct())
+    facts = callers_of(conn, numbers.all())
     return facts, (found[-1].updated_at, found[-1].id)
+
+
+def callers_of(conn: Connection, numbers: Iterable[str]) -> dict[str, CallerFacts]:
+    """What is known of who calls from each number (E.164): of several people the likeliest."""
+    people = contacts.by_numbers(conn, numbers)
+    theirs = cards.of_contacts(conn, {one.id for found in people.values() for one in found})
+    facts = {}
+    for number, found in people.items():
+        if len(found) == 1:
+            facts[number] = _facts(found[0], theirs)
+            continue
+        ranked = rank([_known(one, theirs) for one in found])
+        first = next(one for one in found if one.id == ranked[0].contact)
+        facts[number] = replace(_facts(first, theirs), people=ranked[:PEOPLE_KEPT])
+    return facts
+
+
+def people_of(conn: Connection, number: str) -> tuple[Ranked, ...]:
+    """Everybody who has a number (E.164), the likeliest first."""
+    found = contacts.by_numbers(conn, [number]).get(number, [])
+    theirs = cards.of_contacts(conn, {one.id for one in found})
+    return rank([_known(one, theirs) for one in found])
+
+
+def contacts_of(conn: Connection, ids: Iterable[str]) -> dict[str, CallerFacts]:
+    """The same by contact, for calls that hang on one already."""
+    people = contacts.by_ids(conn, ids)
+    theirs = cards.of_contacts(conn, people)
+    return {id_: _facts(one, theirs) for id_, one in people.items()}
+
+
+_Cards = Mapping[str, tuple[CardFacts, ...]]
+
+
+def _facts(one: Contact, theirs: _Cards) -> CallerFacts:
+    return CallerFacts(
+        contact=one.id,
+        name=one.name,
+        relation=one.relation,
+        responsible=one.responsible,
+        tags=one.tags,
+        cards=theirs.get(one.id, ()),
+        talked=one.talked,
+        no_card_until=one.no_card_until,
+    )
+
+
+def _known(one: Contact, theirs: _Cards) -> Known:
+    return Known(
+        one.id,
+        one.name,
+        chosen=one.chosen,
+        open_card=any(card.open for card in theirs.get(one.id, ())),
+        talked_at=one.talked[1] if one.talked else None,
+        responsible=one.responsible,
+        relation=one.relation,
+        created_at=one.created_at,
+    )

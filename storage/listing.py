@@ -4,19 +4,33 @@ Every function takes the viewer; none gives more than a screenful or two of rows
 in `listing_values`.
 """
 
+from storage.listing_blocks import OF_SETUP, find_block, list_blocks
 from storage.listing_calls import (
     CallPlace,
+    InLine,
     calls_by_id,
     calls_now,
     calls_of_cards,
     calls_of_contact,
+    find_call,
+    in_line,
     list_calls,
     why_of,
 )
 from storage.listing_cards import find_card, list_cards, timeline
-from storage.listing_contacts import list_contacts
+from storage.listing_contacts import find_contact, list_contacts
+from storage.listing_obligations import (
+    ObligationState,
+    ObligationView,
+    count_owed,
+    find_obligation,
+    list_obligations,
+    owed_now,
+    owed_to,
+)
 from storage.listing_values import (
     MOST,
+    BlockView,
     CallView,
     CardView,
     ContactBrief,
@@ -33,6 +47,8 @@ from storage.listing_values import (
 
 __all__ = [
     "MOST",
+    "OF_SETUP",
+    "BlockView",
     "CallPlace",
     "CallView",
     "CardView",
@@ -41,8 +57,11 @@ __all__ = [
     "DecisionView",
     "Entry",
     "HappeningView",
+    "InLine",
     "LegView",
     "MoveView",
+    "ObligationState",
+    "ObligationView",
     "OwnerView",
     "Slice",
     "Viewer",
@@ -50,10 +69,20 @@ __all__ = [
     "calls_now",
     "calls_of_cards",
     "calls_of_contact",
+    "count_owed",
+    "find_block",
+    "find_call",
     "find_card",
+    "find_contact",
+    "find_obligation",
+    "in_line",
+    "list_blocks",
     "list_calls",
     "list_cards",
     "list_contacts",
+    "list_obligations",
+    "owed_now",
+    "owed_to",
     "timeline",
     "why_of",
 ]

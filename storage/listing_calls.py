@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from callrouter.domain.calls import OVER, State
+from callrouter.domain.people import Ranked
 from callrouter.domain.phones import read_caller
+from storage.known import people_of
 from storage.listing_told import last_told, told_of
 from storage.listing_values import MOST, CallView, DecisionView, LegView, Slice, Viewer, cut
 from storage.tables import call, card, contact, leg
@@ -90,6 +102,24 @@ def calls_now(conn: Connection, viewer: Viewer, limit: int = 50) -> tuple[CallVi
     return calls_by_id(conn, ids, viewer)
 
 
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """How many calls wait for somebody to be free. `since`: from when the first of them does."""
+
+    calls: int
+    since: datetime | None
+
+
+# Literal, as in the index: SQLite does not look at a parameter when it chooses one.
+_WAITING = call.c.state == literal_column("'waiting'")
+
+
+def in_line(conn: Connection, viewer: Viewer) -> InLine:
+    count = select(func.count(), func.min(call.c.waiting_since)).where(_WAITING, _visible(viewer))
+    calls, since = conn.execute(count).one()
+    return InLine(calls, since)
+
+
 def calls_of_cards(
     conn: Connection, viewer: Viewer, cards: Sequence[str], limit: int = 50
 ) -> tuple[CallView, ...]:
@@ -106,6 +136,17 @@ def calls_of_contact(
     """The last calls of a contact, newest first."""
     mine = _calls().where(call.c.contact == contact_id, _visible(viewer)).limit(min(limit, MOST))
     return _with_legs(conn, [_call(row) for row in conn.execute(mine)])
+
+
+def find_call(
+    conn: Connection, viewer: Viewer, call_id: str
+) -> tuple[CallView, tuple[Ranked, ...]] | None:
+    """A call with its legs, and all who have its number now, the likeliest first."""
+    found = calls_by_id(conn, [call_id], viewer)
+    if not found:
+        return None
+    number = found[0].caller if found[0].caller_kind == "known" else None
+    return found[0], people_of(conn, number) if number else ()
 
 
 def why_of(
@@ -162,6 +203,8 @@ def _calls() -> Select[*tuple[Any, ...]]:
             c.duration_s,
             c.presumed,
             c.reason,
+            c.outcome,
+            c.note,
         )
         .outerjoin_from(call, contact, c.contact == contact.c.id)
         .outerjoin(card, c.card == card.c.id)
@@ -191,6 +234,8 @@ def _call(row: Any) -> CallView:  # noqa: ANN401  a row of `_calls`
         duration_s=row.duration_s,
         presumed=row.presumed,
         reason=row.reason,
+        outcome=row.outcome,
+        note=row.note,
     )
 
 

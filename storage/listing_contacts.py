@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, false, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, false, or_, select, true
 
 from callrouter.domain.phones import read_number
 from storage.listing_values import MOST, ContactBrief, ContactView, Slice, Viewer, cut
-from storage.tables import contact, contact_email, contact_phone, contact_tag
+from storage.tables import contact, contact_email, contact_phone, contact_tag, membership
 
 _WORDS = 8  # of a search; what follows is not looked at
 _FEW_DIGITS = 4  # so many digits of a number are worth a search
@@ -33,7 +33,7 @@ def list_contacts(
     all its words in the name, for a number or at least four of its digits, for an e-mail address.
     """
     c, limit = contact.c, min(limit, MOST)
-    where = [_visible(viewer), c.merged_into.is_(None)]
+    where = []
     if phone is not None:
         where.append(has_phone(c.id, phone, region))
     if q and q.strip():
@@ -41,46 +41,70 @@ def list_contacts(
     if after is not None:
         where.append(c.id < after)
     found = conn.execute(
-        select(
-            c.id,
-            c.kind,
-            c.relation,
-            c.name,
-            c.responsible,
-            c.comment,
-            c.created_at,
-            c.updated_at,
-            c.version,
-        )
-        .where(*where)
-        .order_by(c.id.desc())
-        .limit(limit + 1)
+        _contacts(viewer).where(*where).order_by(c.id.desc()).limit(limit + 1)
     ).all()
     part = cut(found, limit)
-    ids = [row.id for row in part.items]
+    return Slice(_views(conn, part.items), part.more)
+
+
+def find_contact(conn: Connection, viewer: Viewer, contact_id: str) -> ContactView | None:
+    found = conn.execute(_contacts(viewer).where(contact.c.id == contact_id)).all()
+    return next(iter(_views(conn, found)), None)
+
+
+def _contacts(viewer: Viewer) -> Select[*tuple[Any, ...]]:
+    c = contact.c
+    return select(
+        c.id,
+        c.kind,
+        c.relation,
+        c.name,
+        c.responsible,
+        c.comment,
+        c.created_at,
+        c.updated_at,
+        c.version,
+        c.inn,
+        c.position,
+    ).where(_visible(viewer), c.merged_into.is_(None))
+
+
+def _views(conn: Connection, found: Sequence[Any]) -> tuple[ContactView, ...]:
+    ids = [row.id for row in found]
+    companies = _companies(conn, ids)
     phones = _of(conn, contact_phone.c.contact, contact_phone.c.number, ids)
     emails = _of(conn, contact_email.c.contact, contact_email.c.email, ids)
     tags = _of(conn, contact_tag.c.contact, contact_tag.c.tag, ids)
-    return Slice(
-        tuple(
-            ContactView(
-                row.id,
-                row.kind,
-                row.relation,
-                row.name,
-                phones.get(row.id, ()),
-                emails.get(row.id, ()),
-                tags.get(row.id, ()),
-                row.responsible,
-                row.comment,
-                row.created_at,
-                row.updated_at,
-                row.version,
-            )
-            for row in part.items
-        ),
-        part.more,
+    return tuple(
+        ContactView(
+            row.id,
+            row.kind,
+            row.relation,
+            row.name,
+            phones.get(row.id, ()),
+            emails.get(row.id, ()),
+            tags.get(row.id, ()),
+            row.responsible,
+            row.comment,
+            row.created_at,
+            row.updated_at,
+            row.version,
+            row.inn,
+            row.position,
+            companies.get(row.id),
+        )
+        for row in found
     )
+
+
+def _companies(conn: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The name of the company whose person each of these contacts is."""
+    if not ids:
+        return {}
+    m, c = membership.c, contact.c
+    found = select(m.person, c.name).join_from(membership, contact, m.company == c.id)
+    rows = conn.execute(found.where(m.person.in_(ids)).order_by(m.company.desc()))
+    return {row.person: row.name for row in rows}
 
 
 def briefs(conn: Connection, ids: Sequence[str]) -> dict[str, ContactBrief]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from callrouter.domain.blocks import BlockOrigin
 from callrouter.domain.calls import LegStatus, State
 from callrouter.domain.decisions import Decision
 from callrouter.domain.events import Direction
+from callrouter.domain.outcomes import Outcome
 from callrouter.domain.phones import CallerKind
 from callrouter.domain.setup import Role
 from callrouter.domain.why import Why
@@ -99,6 +101,8 @@ class CallView:
     duration_s: float | None
     presumed: bool
     reason: str | None
+    outcome: Outcome | None = None
+    note: str | None = None
     legs: tuple[LegView, ...] = ()
     told: DecisionView | None = None
 
@@ -109,6 +113,8 @@ class CallView:
 
 @dataclass(frozen=True, slots=True)
 class ContactView:
+    """A contact. `company`: the name of the one whose person he is."""
+
     id: str
     kind: str
     relation: str
@@ -121,6 +127,9 @@ class ContactView:
     created_at: datetime
     updated_at: datetime
     version: int
+    inn: str | None = None
+    position: str | None = None
+    company: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +156,21 @@ class CardView:
     closed_at: datetime | None
     created_at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """A blocked number. `since` and `by` None: it stands in setup.toml; `hits`: calls rejected."""
+
+    id: str
+    number: str
+    reason: str
+    until: datetime | None
+    origin: BlockOrigin
+    since: datetime | None = None
+    by: str | None = None
+    hits: int = 0
+    last_hit_at: datetime | None = None
 
 
 # A card's timeline. `by`: the person, or the id of the call, that did it.

@@ -33,6 +33,7 @@ class Notice:
     kind: str
     call: str | None
     manager: str | None
+    card: str | None = None
 
 
 def record(conn: Connection, happenings: Sequence[Happening], *, now: datetime) -> None:
@@ -61,13 +62,32 @@ def tell(conn: Connection, calls: Sequence[str], *, now: datetime) -> None:
     rows.add(conn, notice, [{"at": now, "kind": "call", "call": call} for call in calls])
 
 
+def tell_people(
+    conn: Connection,
+    kind: str,
+    managers: Sequence[str],
+    *,
+    now: datetime,
+    card: str | None = None,
+) -> None:
+    """Let the screens show what is news of these managers: "manager", "obligation", "lead"."""
+    rows.add(
+        conn,
+        notice,
+        [{"at": now, "kind": kind, "manager": one, "card": card} for one in managers],
+    )
+
+
 def since(conn: Connection, last: int, limit: int = 1000) -> list[Notice]:
     """The notices after one, in the order of commits."""
     c = notice.c
     return [
-        Notice(row.id, row.kind, row.call, row.manager)
+        Notice(row.id, row.kind, row.call, row.manager, row.card)
         for row in conn.execute(
-            select(c.id, c.kind, c.call, c.manager).where(c.id > last).order_by(c.id).limit(limit)
+            select(c.id, c.kind, c.call, c.manager, c.card)
+            .where(c.id > last)
+            .order_by(c.id)
+            .limit(limit)
         )
     ]
 

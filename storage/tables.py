@@ -1,7 +1,8 @@
 """The tables. Private to storage: nobody outside names one.
 
 Ids are time-ordered texts. A manager is his key in Setup. What is kept as an interval has `since`
-and `until`; its current row has `until IS NULL`.
+and `until`; its current row has `until IS NULL`. Of what decisions look at, `began_after` and
+`ended_after` number the last batch before: whoever rebuilds the past needs the order of commits.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from sqlalchemy import (
     Text,
     TypedColumns,
     UniqueConstraint,
+    func,
+    select,
     text,
 )
 
@@ -86,6 +89,26 @@ class CounterColumns(TypedColumns):
     value: Named[int] = Column(BigInteger)
 
 
+class BatchColumns(TypedColumns):
+    """A transaction that wrote calls, numbered in the order of commits; `at`: its `now`.
+
+    `setup`: the version it worked with; `events`: how many events of calls it brought; `calls`:
+    what of the calls it wrote cannot be told from the journal (see storage/batches.py).
+    """
+
+    id = Column(_Big, primary_key=True)
+    at: Named[datetime] = Column(Instant, index=True)
+    setup: Named[int] = Column(Integer)
+    events: Named[int] = Column(Integer)
+    calls: Named[str] = Column(Text, server_default="{}")
+
+
+batch = Table("batch", metadata, BatchColumns)
+
+last_batch = select(func.coalesce(func.max(batch.c.id), 0)).scalar_subquery()
+"""The number of the last batch: what is written after it, in whichever transaction, is seen by
+those that follow. In its own transaction a batch is the last from when it is numbered."""
+
 meta = Table("meta", metadata, MetaColumns)
 setup_version = Table("setup_version", metadata, SetupColumns)
 token = Table("token", metadata, TokenColumns)
@@ -101,6 +124,7 @@ class ContactColumns(TypedColumns):
     kind: Named[str] = Column(String(16), server_default="person")  # person | company
     relation: Named[str] = Column(String(16), server_default="client")
     name: Named[str] = Column(Text, server_default="")
+    folded: Named[str | None] = Column(Text)  # of a company: its name as it is looked up
     first_name: Named[str | None] = Column(Text)
     middle_name: Named[str | None] = Column(Text)
     last_name: Named[str | None] = Column(Text)
@@ -112,10 +136,10 @@ class ContactColumns(TypedColumns):
     source_last: Named[str | None] = Column(_Key)
     made_for: Named[str | None] = Column(String(32), unique=True)
     merged_into: Named[str | None] = Column(_Id, ForeignKey("contact.id"))
+    position: Named[str | None] = Column(Text)
     talked_manager: Named[str | None] = Column(_Key)
     talked_at: Named[datetime | None] = Column(Instant)
-    tried_manager: Named[str | None] = Column(_Key)
-    tried_at: Named[datetime | None] = Column(Instant)
+    no_card_until: Named[datetime | None] = Column(Instant)  # "not a deal": calls make no card
     created_at: Named[datetime] = Column(Instant)
     updated_at: Named[datetime] = Column(Instant, index=True)
     version: Named[int] = Column(Integer, server_default="1")
@@ -143,7 +167,7 @@ class ContactTagColumns(TypedColumns):
 
 class MembershipColumns(TypedColumns):
     person: Named[str] = Column(_Id, ForeignKey("contact.id"), primary_key=True)
-    company: Named[str] = Column(_Id, ForeignKey("contact.id"), primary_key=True)
+    company: Named[str] = Column(_Id, ForeignKey("contact.id"), primary_key=True, index=True)
     role: Named[str | None] = Column(Text)
 
 
@@ -163,6 +187,59 @@ class ExternalIdColumns(TypedColumns):
     noun: Named[str] = Column(_Key, primary_key=True)
     id: Named[str] = Column(String(200), primary_key=True)
     ours: Named[str] = Column(_Id, index=True)
+
+
+class LeadColumns(TypedColumns):
+    """What a site or shop sent, and what was answered: the same `external_id` is answered alike."""
+
+    id = Column(_Id, primary_key=True)
+    system: Named[str] = Column(_Key)
+    external_id: Named[str | None] = Column(String(200))
+    card: Named[str] = Column(_Id, ForeignKey("card.id"), index=True)
+    contact: Named[str] = Column(_Id, ForeignKey("contact.id"), index=True)
+    new: Named[bool]
+    at: Named[datetime] = Column(Instant)
+    name: Named[str] = Column(Text, server_default="")
+    text: Named[str] = Column(Text, server_default="")
+    page: Named[str | None] = Column(Text)
+    source: Named[str | None] = Column(_Key)
+    utm: Named[str] = Column(Text, server_default="{}")
+
+
+class BlockColumns(TypedColumns):
+    """A number that is not put through, while `until` is NULL and `ends_at` has not come."""
+
+    id = Column(_Id, primary_key=True)
+    number: Named[str] = Column(String(32), index=True)
+    reason: Named[str] = Column(Text, server_default="")
+    by: Named[str] = Column(_Key)
+    since: Named[datetime] = Column(Instant)
+    ends_at: Named[datetime | None] = Column(Instant)
+    until: Named[datetime | None] = Column(Instant)
+
+
+class ImportColumns(TypedColumns):
+    id = Column(_Id, primary_key=True)
+    file: Named[str] = Column(Text)
+    by: Named[str] = Column(_Key)
+    at: Named[datetime] = Column(Instant)
+    counts: Named[str] = Column(Text, server_default="{}")
+    undone_at: Named[datetime | None] = Column(Instant)
+
+
+class ImportRowColumns(TypedColumns):
+    """What a line of a file did to a contact, and what the contact was like before.
+
+    The company that a line names has its own row: its `line` is below zero.
+    """
+
+    run: Named[str] = Column(_Id, ForeignKey("import.id"), primary_key=True)
+    line: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    contact: Named[str] = Column(_Id, ForeignKey("contact.id"), index=True)
+    action: Named[str] = Column(String(16))  # taken | joined
+    before: Named[str] = Column(Text, server_default="{}")
+    after: Named[str] = Column(Text, server_default="{}")
+    digest: Named[str] = Column(String(64), server_default="", index=True)
 
 
 class SourceColumns(TypedColumns):
@@ -186,13 +263,41 @@ class ProductColumns(TypedColumns):
     group: Named[str | None] = Column(Text)
 
 
-contact = Table("contact", metadata, ContactColumns)
+contact = Table(
+    "contact",
+    metadata,
+    ContactColumns,
+    *(
+        Index(
+            f"ix_contact_{name}",
+            name,
+            sqlite_where=text(f"{name} IS NOT NULL"),
+            postgresql_where=text(f"{name} IS NOT NULL"),
+        )
+        for name in ("folded", "inn", "merged_into", "responsible")
+    ),
+)
 contact_phone = Table("contact_phone", metadata, ContactPhoneColumns)
 contact_email = Table("contact_email", metadata, ContactEmailColumns)
 contact_tag = Table("contact_tag", metadata, ContactTagColumns)
 membership = Table("membership", metadata, MembershipColumns)
 consent = Table("consent", metadata, ConsentColumns)
 external_id = Table("external_id", metadata, ExternalIdColumns)
+lead = Table("lead", metadata, LeadColumns, UniqueConstraint("system", "external_id"))
+block = Table(
+    "block",
+    metadata,
+    BlockColumns,
+    Index(
+        "uq_block_current",
+        "number",
+        unique=True,
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+)
+import_run = Table("import", metadata, ImportColumns)
+import_row = Table("import_row", metadata, ImportRowColumns)
 source = Table("source", metadata, SourceColumns)
 campaign = Table("campaign", metadata, CampaignColumns)
 product = Table("product", metadata, ProductColumns)
@@ -250,10 +355,11 @@ class TransitionColumns(TypedColumns):
 
 
 class ResponsibilityColumns(TypedColumns):
-    """Whose a card was, from when to when, and who or what made it so."""
+    """Whose a card or a contact was, from when to when, and who or what made it so."""
 
     id = Column(_Id, primary_key=True)
-    card: Named[str] = Column(_Id, ForeignKey("card.id"), index=True)
+    card: Named[str | None] = Column(_Id, ForeignKey("card.id"), index=True)
+    contact: Named[str | None] = Column(_Id, ForeignKey("contact.id"), index=True)
     manager: Named[str] = Column(_Key, index=True)
     by: Named[str] = Column(_Key)
     since: Named[datetime] = Column(Instant)
@@ -271,13 +377,15 @@ class LoadColumns(TypedColumns):
     cards: Named[int] = Column(Integer)
     since: Named[datetime] = Column(Instant)
     until: Named[datetime | None] = Column(Instant)
+    began_after: Named[int] = Column(BigInteger, default=last_batch, server_default="0")
+    ended_after: Named[int | None] = Column(BigInteger)
 
 
 class TaskColumns(TypedColumns):
     id = Column(_Id, primary_key=True)
     kind: Named[str] = Column(_Key)
     card: Named[str | None] = Column(_Id, ForeignKey("card.id"), index=True)
-    contact: Named[str | None] = Column(_Id, ForeignKey("contact.id"))
+    contact: Named[str | None] = Column(_Id, ForeignKey("contact.id"), index=True)
     call: Named[str | None] = Column(_Id)
     parent: Named[str | None] = Column(_Id, ForeignKey("task.id"))
     owner: Named[str] = Column(_Key, index=True)
@@ -287,7 +395,37 @@ class TaskColumns(TypedColumns):
     remind_at: Named[datetime | None] = Column(Instant)
     done_at: Named[datetime | None] = Column(Instant)
     result: Named[str | None] = Column(Text)
+    closed_by: Named[str | None] = Column(_Key)
     created_at: Named[datetime] = Column(Instant)
+    # Of an obligation: whom to call back, why, and what was tried.
+    phone: Named[str | None] = Column(String(32), index=True)
+    open_for: Named[str | None] = Column(String(64), unique=True)
+    line: Named[str | None] = Column(_Key)
+    team: Named[str | None] = Column(_Key)
+    cause: Named[str | None] = Column(_Key)
+    cause_data: Named[str] = Column(Text, server_default="{}")
+    last_at: Named[datetime | None] = Column(Instant)  # the latest call that it stands for
+    repeats: Named[int] = Column(Integer, server_default="0")
+    tries: Named[int] = Column(Integer, server_default="0")
+    escalated_at: Named[datetime | None] = Column(Instant)
+
+
+class HandoverColumns(TypedColumns):
+    """A manager's work given to others at once; can be taken back."""
+
+    id = Column(_Id, primary_key=True)
+    at: Named[datetime] = Column(Instant)
+    by: Named[str] = Column(_Key)
+    from_manager: Named[str] = Column(_Key)
+    to_manager: Named[str | None] = Column(_Key)  # NULL: spread over the team
+    undone_at: Named[datetime | None] = Column(Instant)
+
+
+class HandoverItemColumns(TypedColumns):
+    handover: Named[str] = Column(_Id, ForeignKey("handover.id"), primary_key=True)
+    noun: Named[str] = Column(String(16), primary_key=True)  # card | contact | task
+    id: Named[str] = Column(_Id, primary_key=True)
+    to_manager: Named[str] = Column(_Key)
 
 
 class DocumentColumns(TypedColumns):
@@ -334,8 +472,26 @@ load = Table(
         sqlite_where=text("until IS NULL"),
         postgresql_where=text("until IS NULL"),
     ),
+    Index(
+        "ix_load_ended_after",
+        "ended_after",
+        sqlite_where=text("ended_after IS NOT NULL"),
+        postgresql_where=text("ended_after IS NOT NULL"),
+    ),
 )
-task = Table("task", metadata, TaskColumns)
+task = Table(
+    "task",
+    metadata,
+    TaskColumns,
+    Index(
+        "ix_task_owed",
+        "due_at",
+        sqlite_where=text("open_for IS NOT NULL"),
+        postgresql_where=text("open_for IS NOT NULL"),
+    ),
+)
+handover = Table("handover", metadata, HandoverColumns)
+handover_item = Table("handover_item", metadata, HandoverItemColumns)
 document = Table(
     "document", metadata, DocumentColumns, UniqueConstraint("series", "number", "edition")
 )
@@ -377,6 +533,7 @@ class CallColumns(TypedColumns):
     outcome: Named[str | None] = Column(_Key)
     note: Named[str | None] = Column(Text)
     over_at: Named[datetime | None] = Column(Instant)  # by our clock, for the 24 h of its id
+    waiting_since: Named[datetime | None] = Column(Instant)  # its place among those who wait
 
 
 class LegColumns(TypedColumns):
@@ -400,6 +557,7 @@ class LegColumns(TypedColumns):
     hold_until: Named[datetime | None] = Column(Instant)
     reason: Named[str | None] = Column(Text)
     machine: Named[bool]
+    outbound: Named[bool] = Column(server_default=text("false"))  # of who calls out
     presumed: Named[bool]
     talk_s: Named[float | None]
 
@@ -415,6 +573,7 @@ class DecisionColumns(TypedColumns):
     setup: Named[int] = Column(Integer)
     decision: Named[str] = Column(Text)
     why: Named[str] = Column(Text)
+    facts: Named[str] = Column(Text, server_default="{}")  # the caller's side of what it looked at
 
 
 class EventColumns(TypedColumns):
@@ -426,7 +585,11 @@ class EventColumns(TypedColumns):
     kind: Named[str] = Column(String(16))
     moment: Named[datetime] = Column(Instant)
     received: Named[datetime] = Column(Instant)
+    # With which it was committed, and its place there in order of arrival; of no call: after which.
+    batch: Named[int] = Column(BigInteger, default=last_batch, server_default="0", index=True)
+    place: Named[int] = Column(Integer, server_default="0")
     event: Named[str] = Column(Text)
+    joins: Named[str | None] = Column(String(256))  # the consultation call that a transfer ends
     body: Named[bytes] = Column(LargeBinary)
     query: Named[str] = Column(Text)
     answer: Named[bytes] = Column(LargeBinary)
@@ -471,6 +634,25 @@ class PresenceColumns(TypedColumns):
     by: Named[str] = Column(_Key)
     since: Named[datetime] = Column(Instant)
     until: Named[datetime | None] = Column(Instant)
+    began_after: Named[int] = Column(BigInteger, default=last_batch, server_default="0")
+    ended_after: Named[int | None] = Column(BigInteger)
+
+
+class CoolingColumns(TypedColumns):
+    """A manager, or one phone of his, that is rung last for a while; `until`: ended before."""
+
+    id = Column(_Id, primary_key=True)
+    manager: Named[str] = Column(_Key)
+    account: Named[str | None] = Column(_Key)
+    dial: Named[str | None] = Column(String(320))  # NULL: the manager as a whole
+    reason: Named[str] = Column(_Key)
+    strikes: Named[int] = Column(Integer, server_default="0")
+    by: Named[str] = Column(_Key)
+    since: Named[datetime] = Column(Instant)
+    ends_at: Named[datetime] = Column(Instant)
+    until: Named[datetime | None] = Column(Instant)
+    began_after: Named[int] = Column(BigInteger, default=last_batch, server_default="0")
+    ended_after: Named[int | None] = Column(BigInteger)
 
 
 class PulseColumns(TypedColumns):
@@ -479,6 +661,7 @@ class PulseColumns(TypedColumns):
     manager = Column(_Key, primary_key=True)
     last_offer: Named[datetime | None] = Column(Instant)
     last_talk: Named[datetime | None] = Column(Instant)
+    unanswered: Named[int] = Column(Integer, server_default="0")  # rings in a row
 
 
 class BusinessEventColumns(TypedColumns):
@@ -501,6 +684,7 @@ class NoticeColumns(TypedColumns):
     at: Named[datetime] = Column(Instant, index=True)
     kind: Named[str] = Column(_Key)
     call: Named[str | None] = Column(_Id)
+    card: Named[str | None] = Column(_Id)
     manager: Named[str | None] = Column(_Key)
 
 
@@ -511,6 +695,12 @@ call = Table(
     UniqueConstraint("account", "ref", "generation"),
     Index("ix_call_manager_started_at", "manager", "started_at"),
     Index("ix_call_line_started_at", "line", "started_at"),
+    Index(
+        "ix_call_waiting",
+        "waiting_since",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
     Index(
         "ix_call_open",
         "known_end",
@@ -544,11 +734,35 @@ event = Table(
     metadata,
     EventColumns,
     Index("ix_event_kind_received", "account", "kind", "received"),
+    Index(
+        "ix_event_joins",
+        "account",
+        "joins",
+        sqlite_where=text("joins IS NOT NULL"),
+        postgresql_where=text("joins IS NOT NULL"),
+    ),
 )
 quarantine = Table("quarantine", metadata, QuarantineColumns)
 refused = Table("refused", metadata, RefusedColumns)
 act = Table("act", metadata, ActColumns)
-presence = Table("presence", metadata, PresenceColumns)
+presence = Table(
+    "presence",
+    metadata,
+    PresenceColumns,
+    Index(
+        "uq_presence_current",
+        "manager",
+        unique=True,
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+)
+cooling = Table(
+    "cooling",
+    metadata,
+    CoolingColumns,
+    Index("ix_cooling_manager_ends_at", "manager", "ends_at"),
+)
 pulse = Table("pulse", metadata, PulseColumns)
 business_event = Table("business_event", metadata, BusinessEventColumns)
 # Ids never begin again: browsers come back with the last one they saw.

@@ -120,6 +120,7 @@ SHAPES: dict[str, type] = {
     "missed": setup.Missed,
     "load": setup.Load,
     "letters": setup.Letters,
+    "leads": setup.Leads,
     "block": setup.Block,
 }
 CHECKED = {"company.duty", "account.secret", "ladder.step"}
@@ -174,7 +175,7 @@ def test_the_short_setup_can_be_applied(readme: str) -> None:
 
 @both
 def test_the_api_in_short_is_whole(readme: str) -> None:
-    named = set(re.findall(r"`((?:GET|POST) /[^`]*)`", read(readme)))
+    named = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^`]*)`", read(readme)))
     assert named == {f"{one.method} {one.path}" for one in OPERATIONS}
 
 

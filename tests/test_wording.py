@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,12 +16,15 @@ from babel.messages.pofile import read_po
 
 import callrouter
 import templates
-from callrouter.domain import calls, events, phones, setup, why
+from callrouter.domain import calls, events, obligations, people, phones, setup, why
 from callrouter.domain.calls import Leg
-from callrouter.domain.why import Why
+from callrouter.domain.obligations import WhyMissed
+from callrouter.domain.people import Ranked
+from callrouter.domain.why import Place, Responsible, Why
 from callrouter.wording import LANGUAGES, codes, speak, why_details, why_lines, why_text
 from callrouter.wording.catalogue import LOCALE
 from callrouter.wording.formats import length
+from callrouter.wording.obligations import CAUSES, why_owed
 from tests.wording_examples import (
     ANNA,
     BORIS,
@@ -38,6 +42,7 @@ from tests.wording_examples import (
     unbegun,
 )
 
+HOUR = timedelta(hours=1)
 KEYWORDS = {"mark": None, "words": None, "many": (1, 2), "t": None, "tn": (1, 2)}
 
 Msgid = str | tuple[str, ...]
@@ -92,12 +97,14 @@ def test_every_translation_is_there_in_each_plural_form_with_the_same_values() -
         pytest.param(why.ToldBy, codes.TOLD_BY, id="told by"),
         pytest.param(setup.Strategy, codes.STRATEGIES, id="strategies"),
         pytest.param(setup.ResponsibleSource, codes.RESPONSIBLE, id="responsible by"),
+        pytest.param(people.PersonReason, codes.PERSON_REASONS, id="people of a number"),
         pytest.param(phones.CallerKind, codes.CALLERS, id="callers"),
         pytest.param(calls.State, codes.STATES, id="states of a call"),
         pytest.param(calls.LegStatus, codes.LEGS, id="states of a leg"),
         pytest.param(events.Reason, codes.REASONS, id="reasons of a leg"),
         pytest.param(events.Direction, codes.DIRECTIONS, id="directions"),
         pytest.param(events.EventKind, codes.EVENTS, id="events"),
+        pytest.param(obligations.Cause, CAUSES, id="why a call back is owed"),
     ],
 )
 def test_every_code_has_its_words_in_both_languages(literal: Any, table: Mapping[str, str]) -> None:
@@ -196,6 +203,25 @@ SENTENCES = [
         "Звонили: Анна Смирнова — ответственный (сделка № 318), клиент не дождался.",
         "Rang: Анна Смирнова — responsible (card #318), the caller did not wait.",
         id="the caller hung up",
+    ),
+    pytest.param(
+        replace(
+            WHY,
+            steps=(TO_ANNA,),
+            people=(
+                Ranked("c1", "Иван Петров", ("chosen", "open_card")),
+                Ranked("c2", "Мария Петрова", ("talked",)),
+                Ranked("c3"),
+            ),
+        ),
+        (leg("anna", 0, "cancelled", ended_at=WHY.at), unbegun(None, 1)),
+        "На номере 3 человека: Иван Петров (по вашему выбору, открытая сделка), "
+        "Мария Петрова (последний разговор), без имени. "
+        "Звонили: Анна Смирнова — ответственный (сделка № 318), клиент не дождался.",
+        "3 people have this number: Иван Петров (by your choice, an open card), "
+        "Мария Петрова (the latest talk), no name. "
+        "Rang: Анна Смирнова — responsible (card #318), the caller did not wait.",
+        id="several people have the number",
     ),
     pytest.param(
         replace(
@@ -317,7 +343,7 @@ SENTENCES = [
                 status="ringing",
                 ring_from=WHY.at,
             ),
-            replace(unbegun(None, 1), attempt=1),
+            unbegun(None, 1)._replace(attempt=1),
         ),
         "До этого: Анна Смирнова — звонок отклонён. "
         "Звоним: Вера Котова — загрузка 35 % (7 в работе из 20), больше никто не свободен.",
@@ -326,6 +352,114 @@ SENTENCES = [
         id="the PBX asked again",
     ),
 ]
+
+
+NOBODY = replace(TO_VERA, chosen=(), waits=True, candidates=(BORIS, GLEB))
+NOON = WHY.at
+
+PEOPLE = [
+    pytest.param(
+        replace(
+            STRANGER,
+            known=True,
+            new_card=False,
+            steps=(NOBODY,),
+            ends="wait",
+            place=Place(2, NOON, NOON, expected_s=90),
+        ),
+        "Все заняты: клиент ждёт, место 2, кто-то освободится примерно через 1 мин 30 с. "
+        "Не звонили: Борис Ильин — разговаривает; Глеб Орлов — отпуск до 14.08.",
+        "Nobody is free: the caller waits, place 2, somebody is expected to be free in 1 min 30 s. "
+        "Passed over: Борис Ильин — talking; Глеб Орлов — on leave until 14.08.",
+        id="waiting",
+    ),
+    pytest.param(
+        replace(
+            WHY,
+            responsible=None,
+            steps=(replace(NOBODY, candidates=()),),
+            ends="wait",
+            place=Place(1, NOON, NOON, kept=True),
+        ),
+        "Все заняты: клиент ждёт, место 1, место сохранено от прошлого звонка.",
+        "Nobody is free: the caller waits, place 1, the place is kept from the call before.",
+        id="waiting again in the old place",
+    ),
+    pytest.param(
+        replace(
+            WHY,
+            responsible=Responsible("gleb", "contact"),
+            steps=(
+                replace(
+                    TO_ANNA,
+                    chosen=("vera",),
+                    candidates=(GLEB, replace(VERA, chosen=True, instead_of="gleb")),
+                ),
+            ),
+        ),
+        "Глеб Орлов — ответственный (по карточке клиента): отпуск до 14.08. "
+        "По плану: Вера Котова — замещает: Глеб Орлов, 20 с. "
+        "Потом: запасной номер +7 495 000-00-00.",
+        "Глеб Орлов — responsible (by the contact's record): on leave until 14.08. "
+        "Plan: Вера Котова — in place of Глеб Орлов, 20 s. "
+        "Then: the last resort +7 495 000-00-00.",
+        id="a deputy",
+    ),
+    pytest.param(
+        replace(
+            WHY,
+            responsible=None,
+            steps=(
+                replace(
+                    TO_VERA,
+                    candidates=(
+                        replace(VERA, chosen=True, floor=0.35),
+                        replace(ANNA, passed="promised", call="01J"),
+                        replace(BORIS, passed="paused", note="обед", until=NOON + HOUR),
+                        replace(GLEB, passed="cooling", note="no_answer", until=NOON + 24 * HOUR),
+                    ),
+                ),
+            ),
+        ),
+        "По плану: Вера Котова — загрузка 35 % (мягкий старт: как у команды; своих 7 в работе "
+        "из 20), больше никто не свободен, 20 с. Потом: запасной номер +7 495 000-00-00. "
+        "Не звонили: Анна Смирнова — сначала тот, кто ждёт дольше; "
+        "Глеб Орлов — пока звоним в последнюю очередь (последние звонки без ответа) до 04.08; "
+        "Борис Ильин — перерыв (обед) до 13:00.",
+        "Plan: Вера Котова — load 35 % (a soft start: as the team; own 7 of 20 in work), "
+        "nobody else is free, 20 s. Then: the last resort +7 495 000-00-00. "
+        "Passed over: Анна Смирнова — kept for a caller who has waited longer; "
+        "Глеб Орлов — rung last for a while (did not answer the last calls) until 04.08; "
+        "Борис Ильин — has a break (обед) until 13:00.",
+        id="a soft start, a promise, a break and a cooling",
+    ),
+    pytest.param(
+        replace(WHY, responsible=None, steps=(), ends="reject", rejected="blocked", note="спам"),
+        "Звонок отклонён: номер заблокирован (спам).",
+        "The call is rejected: this number is blocked (спам).",
+        id="blocked",
+    ),
+    pytest.param(
+        replace(WHY, responsible=None, steps=(), ends="reject", rejected="blocked", note="spam"),
+        "Звонок отклонён: номер заблокирован (спам).",
+        "The call is rejected: this number is blocked (spam).",
+        id="blocked by a click",
+    ),
+    pytest.param(
+        replace(WHY, responsible=None, steps=(), ends="reject", rejected="loop"),
+        "Звонок отклонён: его вернул нам телефон, на который мы сейчас звоним.",
+        "The call is rejected: a phone that we ring has forwarded it back to us.",
+        id="a loop",
+    ),
+]
+
+
+@pytest.mark.parametrize(("decided", "russian", "english"), PEOPLE)
+def test_who_is_there_in_sentences(decided: Why, russian: str, english: str) -> None:
+    assert why_text(decided, SETUP, language="ru") == russian
+    assert why_text(decided, SETUP, language="en") == english
+    for language in LANGUAGES:
+        assert why_lines(why_details(decided, SETUP, language=language), speak(language))
 
 
 @pytest.mark.parametrize(("decided", "legs", "russian", "english"), SENTENCES)
@@ -392,3 +526,51 @@ def test_a_setup_that_has_moved_on_is_no_reason_to_fail(language: setup.Language
     assert "anna" in why_text(WHY, gone, language=language)
     details = why_details(replace(WHY, ladder="old", rule="old"), gone, language=language)
     assert LINE not in details.end.text
+
+
+@pytest.mark.parametrize(
+    ("owed", "russian", "english"),
+    [
+        (
+            WhyMissed("not_picked_up", ("anna", "boris")),
+            "Не сняли трубку: Анна Смирнова, Борис Ильин",
+            "Not picked up: Анна Смирнова, Борис Ильин",
+        ),
+        (
+            WhyMissed("hung_up", ("anna",), 12),
+            "Клиент положил трубку через 12 с",
+            "The caller hung up after 12 s",
+        ),
+        (
+            WhyMissed("out_of_hours", message=True),
+            "Нерабочее время; клиент слышал сообщение или автоответчик",
+            "After hours; the caller heard a message or a machine",
+        ),
+        (WhyMissed("nobody_on_shift"), "Никого не было на смене", "Nobody was on shift"),
+        (WhyMissed("all_busy"), "Все были заняты", "All were busy"),
+        (
+            WhyMissed("message", message=True),
+            "Прозвучало только сообщение",
+            "Only a message was played",
+        ),
+        (
+            WhyMissed("machine", ("vera",), message=True),
+            "Ответил автоответчик: Вера Котова",
+            "An answering machine took it: Вера Котова",
+        ),
+        (
+            WhyMissed("fallback", ("anna",)),
+            "Наш сбой; не сняли трубку: Анна Смирнова",
+            "Our own fault; not picked up: Анна Смирнова",
+        ),
+        (
+            WhyMissed("fallback"),
+            "Наш сбой: звонок прошёл без обычного решения",
+            "Our own fault: the call was not decided as usual",
+        ),
+        (WhyMissed("lead"), "Заявка с сайта", "A request from the site"),
+    ],
+)
+def test_why_a_call_back_is_owed(owed: WhyMissed, russian: str, english: str) -> None:
+    assert why_owed(owed, SETUP, language="ru") == russian
+    assert why_owed(owed, SETUP, language="en") == english

@@ -90,7 +90,7 @@ def leg(who: str | None, step: int, status: LegStatus, **changes: object) -> Leg
         ended_at=ended,
         reason="no_answer" if status == "failed" else None,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return made._replace(**changes)  # type: ignore[arg-type]
 
 
 def unbegun(who: str | None, step: int) -> Leg:

@@ -1,5 +1,6 @@
 // "Calls now": puts what the server pushes into the page. The server renders and escapes all HTML.
 
+import { fragment, redraw, redrawOne } from "./redraw.js";
 import { tick, trustClock } from "./timers.js";
 
 const MOST_OVER = 60;
@@ -7,7 +8,7 @@ const MOST_OVER = 60;
 const screen = document.getElementById("screen");
 const open = document.getElementById("open");
 const over = document.getElementById("over");
-const team = document.getElementById("team");
+const parts = { team: document.getElementById("team"), owed: document.getElementById("owed") };
 const link = document.getElementById("link");
 const said = document.getElementById("said");
 const dialSaid = document.getElementById("dial-said");
@@ -17,43 +18,30 @@ const own = new Set([mine]);
 
 // Rows
 
-function fragment(html) {
-  const made = document.createElement("template");
-  made.innerHTML = html;
-  return made.content.firstElementChild;
+function show({ id, html }) {
+  const fresh = fragment(html).firstElementChild;
+  const row = document.getElementById(`call-${id}`) ?? fresh;
+  const place = fresh.dataset.open === "1" ? open : over;
+  if (row === fresh || row.dataset.state !== fresh.dataset.state) announce(fresh);
+  if (row !== fresh) redrawOne(row, fresh);
+  if (row.parentElement !== place) settle(row, place);
+  const why = row.querySelector("details[open]");
+  if (why) explain(why);
+  find(row);
 }
 
-function show({ id, html }) {
-  const row = fragment(html);
-  const old = document.getElementById(`call-${id}`);
-  if (!old || old.dataset.state !== row.dataset.state) announce(row);
-  if (old) keepOpen(old, row);
-  const rowHeld = old !== null && old === document.activeElement;
-  const focused = old?.contains(document.activeElement);
-  const place = row.dataset.open === "1" ? open : over;
-  if (old?.parentElement === place) {
-    old.replaceWith(row);
-  } else {
-    old?.remove();
-    insert(place, row);
-    row.classList.add("fresh");
-  }
-  if (focused) (rowHeld ? row : row.querySelector("summary"))?.focus({ preventScroll: true });
-  find(row);
+/** Puts a row where it belongs; who stood on it goes with it. */
+function settle(row, place) {
+  const held = row.contains(document.activeElement) ? document.activeElement : null;
+  insert(place, row);
+  held?.focus({ preventScroll: true });
+  row.classList.add("fresh");
 }
 
 /** Newest first. */
 function insert(place, row) {
   const later = [...place.children].find((one) => Number(one.dataset.at) <= Number(row.dataset.at));
   place.insertBefore(row, later ?? null);
-}
-
-function keepOpen(old, row) {
-  const [before, after] = [old.querySelector("details"), row.querySelector("details")];
-  if (!before?.open || !after) return;
-  after.open = true;
-  after.querySelector(".why-whole").innerHTML = before.querySelector(".why-whole").innerHTML;
-  explain(after);
 }
 
 function count() {
@@ -69,7 +57,7 @@ function announce(row) {
   while (said.children.length > 5) said.firstElementChild.remove();
 }
 
-// The whole why of a row, fetched when it is opened
+// What is opened: the whole why of a row is fetched, a menu is brought into view
 
 async function explain(details) {
   try {
@@ -83,7 +71,10 @@ async function explain(details) {
 document.addEventListener(
   "toggle",
   (event) => {
-    if (event.target.matches?.("details[data-why]") && event.target.open) explain(event.target);
+    const details = event.target;
+    if (!details.open) return;
+    if (details.matches("[data-why]")) explain(details);
+    if (details.matches(".menu")) details.querySelector(".sheet").scrollIntoView({ block: "nearest" });
   },
   true,
 );
@@ -158,20 +149,79 @@ function connect() {
   stream.addEventListener("setup", () => screen.dataset.empty && location.reload());
 }
 
-function change({ calls, team: html, now }) {
+function change({ calls, now, ...html }) {
   trustClock(now);
   if (screen.dataset.empty && calls.length) begin();
   calls.sort((one, other) => (one.id < other.id ? -1 : 1)).forEach(show);
   count();
-  if (html && team) team.innerHTML = html;
+  for (const [name, part] of Object.entries(parts)) {
+    if (html[name] !== undefined && part) redraw(part, html[name]);
+  }
   tick();
 }
+
+// Small forms in the parts that are pushed: sent without leaving the page
+
+const sending = new WeakSet();
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.dataset.quiet === undefined) return;
+  event.preventDefault();
+  if (sending.has(form)) return;
+  sending.add(form);
+  const refused = await send(form, new URLSearchParams(new FormData(form, event.submitter)));
+  sending.delete(form);
+  form.querySelector(".form-said").textContent = refused;
+  if (!refused) done(form);
+});
+
+/** Sends a form; gives what was said against it, "" for nothing. */
+async function send(form, fields) {
+  try {
+    const answer = await fetch(form.getAttribute("action"), {
+      method: "POST",
+      body: fields,
+      headers: { Accept: "application/json" },
+    });
+    if (answer.status === 401) location.reload(); // the visit is over: the page says what to do
+    return answer.ok ? "" : ((await answer.json()).says ?? screen.dataset.refused);
+  } catch {
+    return screen.dataset.refused;
+  }
+}
+
+function done(form) {
+  form.reset();
+  const menu = form.closest("details.menu");
+  if (!menu?.open) return;
+  const held = menu.contains(document.activeElement);
+  menu.open = false;
+  if (held) menu.querySelector("summary").focus();
+}
+
+// One menu at a time
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
 
 /** The first call of all: the way to it has been gone. */
 function begin() {
   delete screen.dataset.empty;
   document.querySelector(".way")?.remove();
   document.getElementById("open-list").hidden = false;
+  document.getElementById("owed").hidden = false;
 }
 
 function online(yes) {

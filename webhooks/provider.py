@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from callrouter.domain.decisions import Can, Decision
 from callrouter.domain.events import CallEvent
@@ -71,7 +71,12 @@ class UnreadableHook(HookError):
 
 
 class Provider(Protocol):
-    """Pure: no I/O, no clock. It is made with the account's settings and opened secrets."""
+    """Pure: no I/O, no clock. It is made with the account's settings and opened secrets.
+
+    `waits`: whether it ever keeps a caller and asks again.
+    """
+
+    waits: ClassVar[bool]
 
     def can(self, hook: RawHook) -> Can:
         """Say what it could do with an answer to this hook."""

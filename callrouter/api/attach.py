@@ -7,7 +7,7 @@ from collections import Counter
 
 from aiohttp import web
 
-from callrouter.api import calls, cards, contacts, managers, route
+from callrouter.api import blocks, calls, cards, contacts, leads, managers, obligations, route
 from callrouter.api.keys import Keys
 from callrouter.api.layer import Operation, serve
 from callrouter.api.openapi import PREFIX, describe
@@ -16,7 +16,7 @@ from callrouter.service import Service
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     operation
-    for noun in (contacts, cards, calls, managers, route)
+    for noun in (contacts, cards, leads, calls, managers, route, blocks, obligations)
     for operation in noun.routes.operations
 )
 

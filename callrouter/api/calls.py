@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
 
 from callrouter.api.decisions import Told, decision_body, sentence_of
-from callrouter.api.fields import ById, Instant, Key, Paged, Text
-from callrouter.api.layer import READERS, Asked, Routes
+from callrouter.api.fields import ById, Given, Id, Instant, Key, Note, Paged, Text
+from callrouter.api.layer import READERS, WRITERS, Asked, Routes
 from callrouter.api.lines import line_called
-from callrouter.api.problems import Problem
+from callrouter.api.problems import FieldProblem, Problem
 from callrouter.domain.calls import LegStatus, State
 from callrouter.domain.events import Direction
+from callrouter.domain.outcomes import Outcome
+from callrouter.domain.people import PEOPLE_KEPT, PersonReason, Ranked
 from callrouter.domain.phones import CallerKind, read_number
 from callrouter.domain.setup import Language, Setup
+from callrouter.flows.choose_contact import NoSuchCall, NotOfNumber, choose_contact
+from callrouter.flows.outcomes import say_outcome
 from storage import listing
 from storage.listing import (
     CallPlace,
@@ -48,6 +52,44 @@ class CallsQuery(Paged):
     since: Annotated[Instant | None, Field(description="Begun then or later.")] = None
     until: Annotated[Instant | None, Field(description="Begun before then.")] = None
     cursor: Cursor | None = None
+
+
+class CallChange(Given):
+    contact: Annotated[Id, Field(description="One of those who have the call's number.")]
+
+
+class NewOutcome(Given):
+    outcome: Outcome
+    note: Annotated[
+        Note | None, Field(description="In the person's own words; absent: as it was.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockOffer:
+    """What `POST /blocks` would take."""
+
+    number: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    block: BlockOffer
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """`card_closed`: the call's card is closed as junk.
+
+    Until `no_card_until` calls of the contact make no card.
+    """
+
+    outcome: Outcome
+    note: str | None
+    card_closed: bool
+    no_card_until: datetime | None
+    offer: Offer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +138,25 @@ class Call:
     presumed: bool
     reason: str | None
     recording: str | None
+    outcome: Outcome | None
+    note: str | None
     legs: tuple[Leg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonOfNumber:
+    """Who has the call's number, and what speaks for him: `chosen` by a person, and so on."""
+
+    contact: str
+    name: str
+    reasons: tuple[PersonReason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallWithPeople(Call):
+    """`people`: all who have the call's number now, the likeliest first."""
+
+    people: tuple[PersonOfNumber, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +204,67 @@ async def list_calls(asked: Asked, query: CallsQuery) -> CallPage:
 
 
 @routes.get("/calls/{id}", roles=READERS)
-async def get_call(asked: Asked, path: ById) -> Call:
-    """One call with its attempts."""
-    found = await asked.service.database.read(listing.calls_by_id, [path.id], asked.viewer)
-    if not found:
+async def get_call(asked: Asked, path: ById) -> CallWithPeople:
+    """One call with its attempts, and who has its number."""
+    found = await asked.service.database.read(listing.find_call, asked.viewer, path.id)
+    if found is None:
         raise NO_SUCH_CALL
-    return call_body(found[0])
+    return _with_people(*found)
+
+
+@routes.patch("/calls/{id}", roles=WRITERS)
+async def change_call(asked: Asked, path: ById, body: CallChange) -> CallWithPeople:
+    """Say that another of the number's people called; later calls of the number are his too.
+
+    The call goes to his open card, or takes the card along that it alone made. Who talked to whom
+    last, and an owner whom only this call made, follow it. 422 names who has the number.
+    """
+    service = asked.service
+    try:
+        await service.database.write(
+            choose_contact,
+            path.id,
+            body.contact,
+            service.setups.current,
+            by=asked.by,
+            now=service.clock(),
+        )
+    except NoSuchCall:
+        raise NO_SUCH_CALL from None
+    except NotOfNumber as refused:
+        raise _not_of_number(refused.people) from None
+    return await get_call(asked, path)
+
+
+@routes.post("/calls/{id}/outcome", roles=WRITERS)
+async def say_call_outcome(asked: Asked, path: ById, body: NewOutcome) -> CallOutcome:
+    """Keep what came of a call; the same again changes nothing.
+
+    All but `deal` mean "not a deal": the call's card is closed as `junk` if calls alone made it
+    what it is, and with no open card left the contact's calls make none for `routing.junk_days`.
+    `deal` takes that back as far as nobody has changed it since. `spam` offers the block list.
+    """
+    service = asked.service
+    try:
+        said = await service.database.write(
+            say_outcome,
+            path.id,
+            body.outcome,
+            body.note,
+            service.setups.current,
+            by=asked.by,
+            now=service.clock(),
+        )
+    except NoSuchCall:
+        raise NO_SUCH_CALL from None
+    offer = BlockOffer(said.offer.number, said.offer.until) if said.offer else None
+    return CallOutcome(
+        said.outcome,
+        said.note,
+        said.card_closed,
+        said.no_card_until,
+        Offer(offer) if offer else None,
+    )
 
 
 @routes.get("/calls/{id}/why", roles=READERS)
@@ -187,6 +302,23 @@ def why_body(
     )
 
 
+def _with_people(view: CallView, people: tuple[Ranked, ...]) -> CallWithPeople:
+    call = call_body(view)
+    return CallWithPeople(
+        **{field.name: getattr(call, field.name) for field in fields(call)},
+        people=tuple(PersonOfNumber(one.contact, one.name, one.reasons) for one in people),
+    )
+
+
+def _not_of_number(people: tuple[Ranked, ...]) -> Problem:
+    if not people:
+        message = "nobody has this call's number; allowed: none"
+    else:
+        allowed = ", ".join(one.contact for one in people[:PEOPLE_KEPT])
+        message = f"has not this call's number; allowed: {allowed}"
+    return Problem(422, "The call cannot hang on this contact.", [FieldProblem("contact", message)])
+
+
 def call_body(view: CallView) -> Call:
     return Call(
         id=view.id,
@@ -209,6 +341,8 @@ def call_body(view: CallView) -> Call:
         presumed=view.presumed,
         reason=view.reason,
         recording=None,
+        outcome=view.outcome,
+        note=view.note,
         legs=tuple(_leg(leg) for leg in view.legs),
     )
 

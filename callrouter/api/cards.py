@@ -11,9 +11,12 @@ from pydantic import Field, JsonValue
 from sqlalchemy import Connection
 
 from callrouter.api.calls import Call, call_body
-from callrouter.api.fields import ById, Id, Key, Paged, Text
-from callrouter.api.layer import READERS, Asked, Routes
+from callrouter.api.fields import ById, Given, Id, Key, Paged, Text
+from callrouter.api.layer import READERS, WRITERS, Asked, Routes
+from callrouter.api.leads import unfit
 from callrouter.api.problems import Problem
+from callrouter.flows.new_card import Wanted, make_card
+from callrouter.flows.people import BadFields
 from storage import listing
 from storage.listing import (
     CallView,
@@ -37,6 +40,19 @@ class CardsQuery(Paged):
     status: Annotated[Key | None, Field(description="A status' key, like `in_work`.")] = None
     manager: Annotated[Key | None, Field(description="The key of who is responsible.")] = None
     cursor: Id | None = None
+
+
+class NewCard(Given):
+    contact: Annotated[Id, Field(description="Whose card it is.")]
+    pipeline: Annotated[Key | None, Field(description="Absent: the first one.")] = None
+    status: Annotated[
+        Key | None, Field(description="An open one of the pipeline; absent: its first.")
+    ] = None
+    manager: Annotated[
+        Key | None,
+        Field(description="Who is responsible; absent: the contact's own, empty: nobody."),
+    ] = None
+    source: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +87,8 @@ class CardPage:
     next: str | None
 
 
-# The timeline. `by` and `actor`: a person's key, or the id of the call that did it.
+# The timeline. `by` and `actor`: a person's key, the id of the call or lead that did it, or the
+# program's token as `token:NAME`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,25 @@ async def list_cards(asked: Asked, query: CardsQuery) -> CardPage:
     )
     last = found.items[-1].id if found.more else None
     return CardPage(tuple(card_body(view) for view in found.items), last)
+
+
+@routes.post("/cards", roles=WRITERS, status=201)
+async def add_card(asked: Asked, body: NewCard) -> Card:
+    """Make a card, one more where the contact has others."""
+    service = asked.service
+    wanted = Wanted(
+        body.contact, body.pipeline or None, body.status or None, body.manager, body.source or None
+    )
+    try:
+        id_ = await service.database.write(
+            make_card, wanted, service.setups.current, by=asked.by, now=service.clock()
+        )
+    except BadFields as bad:
+        raise unfit(bad) from None
+    found = await service.database.read(listing.find_card, asked.viewer, id_)
+    if found is None:
+        raise Problem(404, "There is no such card.")
+    return card_body(found)
 
 
 @routes.get("/cards/{id}", roles=READERS)

@@ -65,6 +65,8 @@ OurTime = Annotated[
     ),
 ]
 Text = Annotated[str, Field(max_length=128), AfterValidator(_without_nul)]
+Reason = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
+Note = Annotated[str, Field(max_length=2000), AfterValidator(_without_nul)]
 Key = Annotated[str, Field(max_length=64), AfterValidator(_without_nul)]
 Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$", min_length=26, max_length=26)]
 

@@ -13,8 +13,8 @@ import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar, get_type_hints
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
@@ -28,18 +28,34 @@ from callrouter.service import Service
 from storage.listing import Viewer
 
 READERS: Final[frozenset[Role]] = frozenset({"manager", "head", "admin", "auditor"})
+WRITERS: Final[frozenset[Role]] = frozenset({"manager", "head", "admin"})
 MOST_BYTES = 64 * 1024
 
 F = TypeVar("F", bound=Callable[..., Awaitable[object]])
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, in which language, and the service that he asks."""
+    """Who asks, in which language, and the service that he asks. `token`: its name."""
 
     service: Service
     viewer: Viewer
     language: Language
+    token: str = ""
+
+    @property
+    def by(self) -> str:
+        """How the base names who did what is asked."""
+        return f"token:{self.token}"[:64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """A result whose status is another than the operation's own."""
+
+    body: T
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class Operation:
     takes: Mapping[str, TypeAdapter[Any]]
     gives: TypeAdapter[Any]
     status: int = 200
+    others: tuple[int, ...] = ()  # what a Reply may have instead
 
     @property
     def name(self) -> str:
@@ -69,15 +86,32 @@ class Routes:
         return self._route("GET", path, roles)
 
     def post(
-        self, path: str, *, roles: Collection[Role] = (), status: int = 200
+        self,
+        path: str,
+        *,
+        roles: Collection[Role] = (),
+        status: int = 200,
+        others: tuple[int, ...] = (),
     ) -> Callable[[F], F]:
-        return self._route("POST", path, roles, status)
+        return self._route("POST", path, roles, status, others)
+
+    def patch(self, path: str, *, roles: Collection[Role] = ()) -> Callable[[F], F]:
+        return self._route("PATCH", path, roles)
+
+    def delete(self, path: str, *, roles: Collection[Role] = ()) -> Callable[[F], F]:
+        return self._route("DELETE", path, roles)
 
     def _route(
-        self, method: str, path: str, roles: Collection[Role], status: int = 200
+        self,
+        method: str,
+        path: str,
+        roles: Collection[Role],
+        status: int = 200,
+        others: tuple[int, ...] = (),
     ) -> Callable[[F], F]:
         def declare(function: F) -> F:
-            self.operations.append(_operation(function, method, path, frozenset(roles), status))
+            operation = _operation(function, method, path, frozenset(roles), status)
+            self.operations.append(replace(operation, others=others))
             return function
 
         return declare
@@ -93,6 +127,8 @@ def _operation(
     name = function.__name__
     hints = get_type_hints(function, include_extras=True)
     gives = hints.pop("return", None)
+    if get_origin(gives) is Reply:
+        (gives,) = get_args(gives)
     if not roles:
         raise TypeError(f"{name}: no role is named that may call it")
     if gives is None or hints.pop("asked", None) is not Asked or not hints.keys() <= _PARTS:
@@ -118,12 +154,15 @@ def serve(operation: Operation, service: Service, keys: Keys) -> Callable[..., A
         language = preferred(
             request.headers.get("Accept-Language", ""), service.setups.current.company.language
         )
-        asked = Asked(service, Viewer(token.role), language)
+        asked = Asked(service, Viewer(token.role), language, token.name)
         given = {part: await _READ[part](request, take) for part, take in operation.takes.items()}
         result = await operation.function(asked, **given)
+        status = operation.status
+        if isinstance(result, Reply):
+            result, status = result.body, result.status
         return web.Response(
             text=write(operation.gives, result),
-            status=operation.status,
+            status=status,
             content_type="application/json",
             headers={"Cache-Control": "no-store", "Content-Language": language},
         )

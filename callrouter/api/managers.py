@@ -1,13 +1,23 @@
-"""`/managers`: who is at work, how loaded, and what holds whom."""
+"""`/managers`: who is at work, how loaded, what holds whom; and saying that one is there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
-from callrouter.api.fields import Key, Paged
-from callrouter.api.layer import READERS, Asked, Routes
+from pydantic import Field
+from sqlalchemy import Connection
+
+from callrouter.api.fields import Given, Id, Key, OurTime, Paged, Reason
+from callrouter.api.layer import READERS, WRITERS, Asked, Routes
+from callrouter.api.problems import FieldProblem, Problem
+from callrouter.domain.managers import CoolReason, PresenceState
+from callrouter.domain.setup import Manager as Person
+from callrouter.flows.presence import EndHasCome, say
 from callrouter.flows.staff import AtDesk, ManagerState, managers_now
+from storage import handovers
+from storage.handovers import Noun
 
 routes = Routes()
 
@@ -40,6 +50,24 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """What was said of him. `reason`: a person's words, or `no_answer`: he did not pick up."""
+
+    state: PresenceState
+    reason: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """Why he is rung last, and until when."""
+
+    reason: CoolReason
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Manager:
     key: str
     name: str
@@ -48,6 +76,8 @@ class Manager:
     state: ManagerState
     load: Load
     busy: Busy | None
+    presence: Presence | None
+    cooling: Cooling | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +90,8 @@ class ManagerPage:
 async def list_managers(asked: Asked, query: ManagersQuery) -> ManagerPage:
     """Managers by key, each as routing sees him now.
 
-    `available`: a call may ring him; `busy`: a call holds him; the other states say why he is not
-    at work.
+    `available`: a call may ring him; `busy`: a call holds him; `pause`, `off`: so it was said;
+    the other states say why he is not at work.
     """
     service = asked.service
     setup = service.setups.current
@@ -73,8 +103,129 @@ async def list_managers(asked: Asked, query: ManagersQuery) -> ManagerPage:
     return ManagerPage(tuple(_body(one) for one in found), part[-1].key if more else None)
 
 
+class ByKey(Given):
+    key: Key
+
+
+class Said(Given):
+    state: PresenceState
+    reason: Reason = ""
+    until: Annotated[
+        OurTime | None,
+        Field(description="When it ends; absent: at the end of his shift, else at his midnight."),
+    ] = None
+
+
+@routes.post("/managers/{key}/presence", roles=WRITERS)
+async def set_presence(asked: Asked, path: ByKey, body: Said) -> Manager:
+    """Say that a manager is available, has a pause or is off; gives him as routing sees him then.
+
+    The same state again only moves its end. `available` also ends his wrap-up and his coolings.
+    """
+    manager = _find(asked, path.key)
+    if not manager.active:
+        raise Problem(409, "He is not active in the setup: no call rings him whatever is said.")
+    try:
+        found = await asked.service.database.write(
+            _say, asked, manager, body, now=asked.service.clock()
+        )
+    except EndHasCome:
+        errors = (FieldProblem("until", "a moment still to come is needed"),)
+        raise Problem(422, "This presence would be over already.", errors) from None
+    return _body(found)
+
+
+class WorkQuery(Paged):
+    cursor: Id | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One open thing that is his. `number`, `pipeline`, `status`: a card's; `kind`, `phone`,
+    `due_at`: a task's, an obligation is one of kind `call_back`; `name`: the contact's.
+    """
+
+    noun: Noun
+    id: str
+    name: str
+    number: int | None
+    pipeline: str | None
+    status: str | None
+    kind: str | None
+    phone: str | None
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`cards`, `contacts`, `tasks`: how many are open in all; `items`: the oldest first."""
+
+    cards: int
+    contacts: int
+    tasks: int
+    items: tuple[Piece, ...]
+    next: str | None
+
+
+@routes.get("/managers/{key}/work", roles=READERS)
+async def list_work(asked: Asked, path: ByKey, query: WorkQuery) -> Work:
+    """A manager's open cards, contacts and tasks: what `callrouter handover` would hand over."""
+    key = _find(asked, path.key).key
+    counts, found = await asked.service.database.read(_work, key, query.cursor, query.limit)
+    part, more = found[: query.limit], len(found) > query.limit
+    return Work(
+        cards=counts.cards,
+        contacts=counts.contacts,
+        tasks=counts.tasks,
+        items=tuple(
+            Piece(
+                noun=one.noun,
+                id=one.id,
+                name=one.name,
+                number=one.number,
+                pipeline=one.pipeline,
+                status=one.status,
+                kind=one.kind,
+                phone=one.phone,
+                due_at=one.due_at,
+            )
+            for one in part
+        ),
+        next=part[-1].id if more else None,
+    )
+
+
+def _work(
+    conn: Connection, key: str, after: str | None, limit: int
+) -> tuple[handovers.Counts, list[handovers.Piece]]:
+    counts = handovers.count_open(conn, [key]).get(key, handovers.Counts())
+    return counts, handovers.open_work(conn, key, after=after or "", limit=limit + 1)
+
+
+def _say(conn: Connection, asked: Asked, manager: Person, body: Said, *, now: datetime) -> AtDesk:
+    setup = asked.service.setups.current
+    say(
+        conn,
+        setup,
+        manager,
+        body.state,
+        by=asked.by,
+        now=now,
+        reason=body.reason,
+        until=body.until,
+    )
+    (found,) = managers_now(conn, setup, [manager], now=now)
+    return found
+
+
+def _find(asked: Asked, key: str) -> Person:
+    if (found := asked.service.setups.current.managers.get(key)) is None:
+        raise Problem(404, "There is no such manager.")
+    return found
+
+
 def _body(one: AtDesk) -> Manager:
-    manager, parts = one.manager, one.load
+    manager, parts, said, cooling = one.manager, one.load, one.presence, one.cooling
     return Manager(
         key=manager.key,
         name=manager.name,
@@ -90,4 +241,6 @@ def _body(one: AtDesk) -> Manager:
             share=round(parts.of(manager.capacity), 4),
         ),
         busy=Busy(one.hold.call, one.hold.until) if one.hold else None,
+        presence=Presence(said.state, said.reason, said.since, said.until) if said else None,
+        cooling=Cooling(cooling.reason, cooling.until) if cooling else None,
     )

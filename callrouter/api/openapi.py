@@ -123,9 +123,12 @@ def _operation(operation: Operation, schemas: _Schemas) -> Json:
             *schemas.parameters(operation, "query"),
         ],
         "responses": {
-            str(operation.status): {
-                "description": HTTPStatus(operation.status).phrase,
-                "content": {"application/json": {"schema": schemas.gives(operation)}},
+            **{
+                str(status): {
+                    "description": HTTPStatus(status).phrase,
+                    "content": {"application/json": {"schema": schemas.gives(operation)}},
+                }
+                for status in (operation.status, *operation.others)
             },
             **{str(status): _PROBLEM for status in _refusals(operation)},
             "default": _PROBLEM,

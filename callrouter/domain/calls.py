@@ -1,19 +1,17 @@
-"""A call's state is a fold over the set of its events: order, lateness and repeats do not matter.
+"""Calls and their legs: what a state is made of, who is held by it, and what was told.
 
-What it gives is a function of what was told to the PBX, the events, the limits and the moment.
-Whatever is open has an end known beforehand; an end that no event reported is presumed, says so,
-and gives way to a real event that comes later.
+How events make a state stands in `callrouter.domain.fold`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from callrouter.domain.decisions import Connect, Decision, LastResort, Message, PlanStep, Reject
-from callrouter.domain.events import CallEvent, Direction
+from callrouter.domain.decisions import Connect, Decision, LastResort, Message, PlanStep
+from callrouter.domain.events import BEGINS, CallEvent, Direction
 from callrouter.domain.managers import Hold, HoldKind
 
 State = Literal["waiting", "ringing", "talking", "answered", "missed", "rejected", "unanswered"]
@@ -30,11 +28,12 @@ BEGIN_SLACK_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds of the call's account and setup."""
+    """Seconds of the call's account and setup; `owner`: whose talk makes a card his."""
 
     ring_slack_s: int = 10
     max_talk_s: int = 3600
     owner_min_talk_s: int = 10
+    owner: Literal["first", "last"] = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,13 @@ class Phone:
     manager: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One attempt to ring one phone.
 
     `ring_from`, `ring_until`: the window that may hold the manager, half-open, with slack; None
     when it never began. `hold_until`: until when a talk holds him at most. `presumed`: its end was
-    not reported. `reason`: why it failed.
+    not reported. `reason`: why it failed. `outbound`: of who calls out, while the other side rings.
+    A tuple, because a fold changes it many times: a frozen dataclass takes five times as long.
     """
 
     ref: str
@@ -85,6 +84,7 @@ class Leg:
     ended_at: datetime | None = None
     reason: str | None = None
     machine: bool = False
+    outbound: bool = False
     presumed: bool = False
     talk_s: float | None = None  # as reported by leg_ended
     due_ring_until: datetime | None = None  # the window's end as planned, before anything cut it
@@ -92,6 +92,15 @@ class Leg:
     @property
     def talked(self) -> bool:
         return self.answered_at is not None and not self.machine
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ("planned", "ringing", "talking")
+
+    @property
+    def offered(self) -> bool:
+        """True for a ring that a plan chose: only that may count against who does not pick up."""
+        return self.planned and not self.outbound
 
     def seconds(self) -> float | None:
         """The talk's length; None while it lasts or when there was none."""
@@ -116,11 +125,14 @@ class CallState:
     duration_s: float | None = None
     talker: str | None = None  # who talked first
     last_talker: str | None = None
+    dialer: str | None = None  # who called out
     owner: str | None = None  # whose talk was long enough, or still lasts
+    owner_since: datetime | None = None  # when that talk began
     presumed: bool = False
     reason: str | None = None
     run: int = 0  # of the last plan
     plan_over: bool = False  # that plan has run out: a `ringing` now is a re-entry
+    waiting_since: datetime | None = None  # its place among those who wait, if it waited
 
     @property
     def over(self) -> bool:
@@ -149,7 +161,7 @@ def holds_of(
     found = []
     for leg in legs:
         kind, until = hold_of(leg, now)
-        since = leg.ring_from if kind == "ring" else leg.answered_at
+        since = {"ring": leg.ring_from, "wrap_up": leg.ended_at}.get(kind or "", leg.answered_at)
         if kind and until and since and leg.manager:
             hold = Hold(call, leg.ref, kind, since, until, leg.mode == "all", stranger)
             found.append((leg.manager, hold))
@@ -209,378 +221,13 @@ def _last_ref(then: LastResort, told: Told) -> str:
     return then.leg if told.run == 0 else f"{then.leg}~{told.run}"
 
 
-def fold(
-    events: Iterable[CallEvent],
-    told: Sequence[Told],
-    *,
-    limits: Limits,
-    whose: Whose,
-    now: datetime,
-    wrap_up: Callable[[str], int] = lambda _manager: 0,
-    resets: Sequence[datetime] = (),
-    superseded: dict[str, datetime] | None = None,
-) -> CallState:
-    """Fold a call's events and what was told of it into its state at a moment.
-
-    `whose` finds the phone of an event that names no leg of ours; `wrap_up` gives a manager's
-    seconds; `resets` are moments at which the PBX said that it forgot all calls begun before;
-    `superseded` maps a leg to the moment at which its phone answered another call.
-    """
-    ordered = sorted({event.key: event for event in events}.values(), key=lambda one: one.order)
-    work = _Fold(limits, whose, now, wrap_up, superseded or {})
-    return work.run(ordered, sorted(told, key=lambda one: (one.run, one.attempt)), resets)
-
-
-@dataclass
-class _Fold:
-    limits: Limits
-    whose: Whose
-    now: datetime
-    wrap_up: Callable[[str], int]
-    superseded: dict[str, datetime]
-    legs: dict[str, Leg] = field(default_factory=dict)
-    ended: CallEvent | None = None
-    talked_s: float = 0.0
-
-    def run(
-        self, events: Sequence[CallEvent], told: Sequence[Told], resets: Sequence[datetime]
-    ) -> CallState:
-        first = min(
-            (event.moment for event in events),
-            default=told[0].at if told else self.now,
-        )
-        asked = {event.key for event in events}
-        plans = {one.key: one for one in told}
-        for one in told:
-            if one.key not in asked:
-                self._tell(one)
-        for event in events:
-            self._apply(event)
-            if event.key in plans:
-                self._tell(plans[event.key])
-        reset = next((moment for moment in sorted(resets) if moment > first), None)
-        over_at = self._close(reset)
-        self._presume()
-        return self._state(events, told, first, over_at, reset)
-
-    # What was told
-
-    def _tell(self, told: Told) -> None:
-        """A later asking ends the windows of what was told before it."""
-        for leg in list(self.legs.values()):
-            if leg.status in ("planned", "ringing"):
-                begun = leg.ring_from is not None and leg.ring_from < told.at
-                if begun:
-                    self._stop(leg, told.at, "failed", "no_answer")
-                else:
-                    self._stop(leg, told.at, "cancelled")
-        for leg in planned_legs(told, self.limits):
-            self.legs[leg.ref] = leg
-
-    # Events, in their order
-
-    def _apply(self, event: CallEvent) -> None:
-        match event.kind:
-            case "leg_ringing":
-                leg = self._leg(event)
-                if leg.status == "planned":
-                    self._put(leg, status="ringing", **_moved_up(leg, event.received))
-            case "leg_failed":
-                leg = self._leg(event)
-                if leg.answered_at is None:
-                    self._stop(
-                        leg, event.received, "failed", event.reason or "failed", event.moment
-                    )
-            case "answered":
-                self._answer(event)
-            case "leg_ended":
-                leg = self._leg(event)
-                self._put(leg, talk_s=event.duration_s)
-                self._end(self.legs[leg.ref], event.moment, event.received)
-            case "ended":
-                self.ended = self.ended or event
-            case "next":
-                self._note_tried(event)
-            case _:
-                pass
-
-    def _leg(self, event: CallEvent) -> Leg:
-        """The leg that an event speaks of; one that nobody planned is made and kept.
-
-        A `leg_id` that is one of ours names it, unless the event's target is another phone: then it
-        is the PBX's own id that happens to look like ours.
-        """
-        phone = self.whose(event.target, event.moment, tuple(self.legs.values()))
-        if event.leg_ref:
-            found = [leg for leg in self.legs.values() if leg.ref.split("~")[0] == event.leg_ref]
-            if found and (not phone.dial or found[-1].dial == phone.dial):
-                return found[-1]
-        same = [leg for leg in self.legs.values() if phone.dial and leg.dial == phone.dial]
-        if same:
-            alive = [leg for leg in same if leg.status in ("planned", "ringing", "talking")]
-            return (alive or same)[-1]
-        if not phone.dial and not event.leg_ref:
-            alive = self._alive(event)
-            if len(alive) == 1:
-                return alive[0]
-        until = event.received + timedelta(seconds=UNPLANNED_RING_S + self.limits.ring_slack_s)
-        ref = event.leg_ref if event.leg_ref and event.leg_ref not in self.legs else None
-        leg = Leg(
-            ref=ref or f"x:{phone.dial or '?'}",
-            dial=phone.dial,
-            manager=phone.manager,
-            planned=False,
-            status="ringing",
-            ring_from=event.received,
-            ring_until=until,
-            due_ring_until=until,
-        )
-        self.legs[leg.ref] = leg
-        return leg
-
-    def _alive(self, event: CallEvent) -> list[Leg]:
-        """The legs that an event without any phone may speak of."""
-        if event.kind == "leg_ended":
-            return [leg for leg in self.legs.values() if leg.status == "talking"]
-        return [
-            leg
-            for leg in self.legs.values()
-            if leg.status in ("planned", "ringing")
-            and leg.ring_from
-            and leg.ring_until
-            and leg.ring_from <= event.received < leg.ring_until
-        ]
-
-    def _answer(self, event: CallEvent) -> None:
-        leg = self._leg(event)
-        if leg.answered_at is None:
-            hold = event.received + timedelta(seconds=self.limits.max_talk_s)
-            machine = leg.machine or event.by == "machine"
-            self._put(
-                leg,
-                status="talking",
-                answered_at=event.moment,
-                hold_until=hold,
-                machine=machine,
-                reason=None,
-                ended_at=None,
-                ring_until=event.received
-                if leg.ring_until is None
-                else min(leg.ring_until, event.received),
-            )
-        for other in list(self.legs.values()):
-            if other.ref != leg.ref and other.status in ("planned", "ringing"):
-                self._stop(other, event.received, "cancelled", moment=event.moment)
-
-    def _note_tried(self, event: CallEvent) -> None:
-        for tried in event.tried:
-            phone = self.whose(tried.target, event.moment, tuple(self.legs.values()))
-            for leg in list(self.legs.values()):
-                if leg.dial == phone.dial and leg.answered_at is None:
-                    self._stop(leg, event.received, "failed", tried.reason, event.moment)
-
-    # Ends
-
-    def _close(self, reset: datetime | None) -> datetime | None:
-        """End what an end of the whole call ends; gives when that was, by the receiver's clock."""
-        if self.ended:
-            moment, received = self.ended.moment, self.ended.received
-        elif reset:
-            moment = received = reset
-        else:
-            return None
-        for leg in list(self.legs.values()):
-            if leg.status in ("planned", "ringing"):
-                self._stop(leg, received, "cancelled", moment=moment)
-            elif leg.status == "talking":
-                self._end(leg, max(moment, leg.answered_at or moment), received)
-        if self.ended and self.ended.duration_s is not None:
-            self._credit(self.ended, self.ended.duration_s)
-        return moment
-
-    def _credit(self, ended: CallEvent, seconds: float) -> None:
-        """A length reported by the end is its only talk's; without one, of the leg it names."""
-        talks = [leg for leg in self.legs.values() if leg.answered_at]
-        if len(talks) == 1 and talks[0].talk_s is None:
-            self._put(talks[0], talk_s=seconds)
-        if talks or seconds <= 0 or not (ended.leg_ref or ended.target):
-            return
-        self._put(
-            self._leg(ended),
-            status="ended",
-            answered_at=ended.moment - timedelta(seconds=seconds),
-            ended_at=ended.moment,
-            talk_s=seconds,
-            reason=None,
-            presumed=False,
-        )
-
-    def _presume(self) -> None:
-        """End by its known end whatever no event has ended."""
-        for leg in list(self.legs.values()):
-            if leg.status in ("planned", "ringing"):
-                if leg.ring_until and leg.ring_until <= self.now:
-                    self._stop(leg, leg.ring_until, "failed", "no_answer", presumed=True)
-            elif leg.status == "talking":
-                other = self.superseded.get(leg.ref)
-                if other and leg.answered_at and other > leg.answered_at:
-                    self._end(leg, other, other, presumed=True)
-                elif leg.hold_until and leg.hold_until <= self.now:
-                    self._end(leg, leg.hold_until, leg.hold_until, presumed=True)
-
-    def _stop(
-        self,
-        leg: Leg,
-        received: datetime,
-        status: Literal["failed", "cancelled"],
-        reason: str | None = None,
-        moment: datetime | None = None,
-        *,
-        presumed: bool = False,
-    ) -> None:
-        """End a ring. A window that never began holds nobody and is taken off."""
-        begun = leg.ring_from is not None and leg.ring_from < received
-        began_by_event = leg.status == "ringing"
-        self._put(
-            leg,
-            status=status,
-            reason=reason,
-            ended_at=moment or received,
-            ring_from=leg.ring_from if begun or began_by_event else None,
-            ring_until=min(leg.ring_until, received) if leg.ring_until and begun else None,
-            presumed=presumed,
-        )
-
-    def _end(
-        self, leg: Leg, moment: datetime, received: datetime, *, presumed: bool = False
-    ) -> None:
-        """End a talk; wrap-up holds its manager from when we heard of it."""
-        if leg.answered_at is None:
-            self._stop(leg, received, "cancelled", moment=moment)
-            return
-        rest = self.wrap_up(leg.manager) if leg.manager and leg.talked else 0
-        self._put(
-            leg,
-            status="ended",
-            ended_at=moment,
-            hold_until=received + timedelta(seconds=rest) if rest else None,
-            presumed=presumed,
-        )
-
-    def _put(self, leg: Leg, **changes: object) -> None:
-        self.legs[leg.ref] = replace(self.legs.get(leg.ref, leg), **changes)  # type: ignore[arg-type]
-
-    # The call
-
-    def _state(
-        self,
-        events: Sequence[CallEvent],
-        told: Sequence[Told],
-        first: datetime,
-        over_at: datetime | None,
-        reset: datetime | None,
-    ) -> CallState:
-        legs = tuple(self.legs.values())
-        direction = _direction(events)
-        talks = sorted(
-            (leg for leg in legs if leg.talked), key=lambda leg: (leg.answered_at, leg.ref)
-        )
-        reported = self.ended.duration_s if self.ended else None
-        talked = bool(talks) or bool(reported and reported > 0 and not _machine_only(legs))
-        known_end = None if over_at else self._known_end(events, told)
-        run_out = known_end is not None and known_end <= self.now
-        presumed = not self.ended and (reset is not None or run_out)
-        over = bool(self.ended) or presumed
-        ended_at = over_at or (known_end if presumed else None)
-        last = told[-1].decision if told else None
-        if over:
-            state: State = "answered" if talked else "missed"
-            if not talked and direction != "in":
-                state = "unanswered"
-            elif not talked and isinstance(last, Reject):
-                state = "rejected"
-        else:
-            talking = any(leg.status == "talking" for leg in legs)
-            state = "talking" if talking else "ringing"
-        length = reported
-        if length is None and over and talks:
-            length = sum(leg.seconds() or 0.0 for leg in talks)
-        with_manager = [leg for leg in talks if leg.manager]
-        return CallState(
-            state=state,
-            direction=direction,
-            started_at=first,
-            legs=legs,
-            answered_at=talks[0].answered_at if talks else None,
-            ended_at=ended_at,
-            known_end=None if over else known_end,
-            duration_s=length if over else None,
-            talker=with_manager[0].manager if with_manager else None,
-            last_talker=with_manager[-1].manager if with_manager else None,
-            owner=self._owner(with_manager),
-            presumed=presumed,
-            reason=self.ended.reason if self.ended else None,
-            run=told[-1].run if told else 0,
-            plan_over=over or self._plan_over(told),
-        )
-
-    def _owner(self, talks: Sequence[Leg]) -> str | None:
-        """The first whose talk lasts, or lasted long enough by what was reported of it."""
-        for leg in talks:
-            seconds = leg.seconds()
-            if seconds is None or seconds >= self.limits.owner_min_talk_s:
-                return leg.manager
-        return None
-
-    def _plan_over(self, told: Sequence[Told]) -> bool:
-        """True when the last plan's steps are over unanswered, or its talk has ended."""
-        if not told:
-            return True
-        mine = [leg for leg in self.legs.values() if leg.run == told[-1].run]
-        if any(leg.status == "talking" for leg in self.legs.values()):
-            return False
-        if any(leg.answered_at for leg in mine):
-            return True
-        rung = [leg for leg in mine if not leg.ref.startswith("last")] or mine
-        ends = [leg.due_ring_until for leg in rung if leg.due_ring_until]
-        return not ends or max(ends) <= self.now
-
-    def _known_end(self, events: Sequence[CallEvent], told: Sequence[Told]) -> datetime:
-        """When the call is over at the latest, if nothing more is heard of it."""
-        slack = timedelta(seconds=self.limits.ring_slack_s)
-        ends = [one.at + timedelta(seconds=BEGIN_SLACK_S) for one in told]
-        ends += [event.received + slack for event in events if event.kind != "recording"]
-        if not ends:
-            ends = [event.received for event in events]
-        for one in told:
-            if isinstance(one.decision, Message):
-                ends.append(one.at + timedelta(seconds=one.decision.max_s + BEGIN_SLACK_S))
-        for leg in self.legs.values():
-            if leg.status in ("planned", "ringing") and leg.ring_until:
-                ends.append(leg.ring_until)
-            elif leg.status == "talking" and leg.hold_until:
-                ends.append(leg.hold_until)
-            elif leg.presumed and leg.ended_at:
-                ends.append(leg.ended_at)
-        return max(ends, default=self.now)
-
-
-def _moved_up(leg: Leg, rung: datetime) -> dict[str, datetime]:
-    """The window of a step that began before its time, because those before it failed early."""
-    if leg.ring_from is None or leg.ring_until is None or leg.ring_from <= rung:
-        return {}
-    end = rung + (leg.ring_until - leg.ring_from)
-    return {"ring_from": rung, "ring_until": end, "due_ring_until": end}
-
-
-def _direction(events: Sequence[CallEvent]) -> Direction:
-    for event in events:
+def direction_of(events: Iterable[CallEvent]) -> Direction:
+    """Who calls whom, by the first event, in their order, that begins the call or else says so."""
+    ordered = sorted(events, key=lambda one: one.order)
+    begins = [one for one in ordered if one.kind in BEGINS]
+    for event in begins or ordered:
         if event.direction in ("out", "internal"):
             return event.direction
-    return "out" if any(event.kind == "dialing" for event in events) else "in"
-
-
-def _machine_only(legs: Sequence[Leg]) -> bool:
-    """True when whoever answered was a machine or a voicemail."""
-    answered = [leg for leg in legs if leg.answered_at]
-    return bool(answered) and all(leg.machine for leg in answered)
+        if event.kind in BEGINS:
+            return "in" if event.kind == "ringing" else "out"
+    return "in"

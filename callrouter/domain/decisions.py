@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
+
+from callrouter.domain.setup import Step
 
 LAST_LEG = "last"
 """The leg of the last resort."""
@@ -66,6 +69,8 @@ class LastResort:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
+    """Ring these, one step after another; `left`: who is to be rung last, if it asks again."""
+
     call: str
     steps: tuple[PlanStep, ...]
     then: LastResort
@@ -74,15 +79,30 @@ class Connect:
     caller_name: str = ""
     card_url: str = ""
     reason: str = ""
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
+    """Keep the caller for `wait_s` seconds, then ask again.
+
+    `rung`, `turn`: where on its ladder the call waits; `tried`: whom it is not to ring once more.
+    """
+
     call: str
     wait_s: int
     then: LastResort
     media: Literal["ringback", "music"] = "music"
     position: int = 1
+    expected_s: int | None = None  # until somebody is free, as far as that can be told
+    since: datetime | None = None  # its place: who has waited longest comes first
+    began: datetime | None = None  # when this call itself began to wait on this rung
+    rung: int = 0
+    turn: int = 0
+    step: Step | None = None
+    responsible: str | None = None
+    tried: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

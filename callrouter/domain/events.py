@@ -40,6 +40,9 @@ Reason = Literal[
 ASKS: frozenset[EventKind] = frozenset({"ringing", "next"})
 """Kinds that want a decision."""
 
+BEGINS: frozenset[EventKind] = frozenset({"ringing", "dialing"})
+"""Kinds with which a call begins, and by which it is known who calls whom."""
+
 OF_A_CALL: frozenset[EventKind] = frozenset(
     {
         "ringing",
@@ -124,3 +127,10 @@ class CallEvent:
     def asks(self) -> bool:
         """True when the PBX waits for a decision: an inbound `ringing` or `next`."""
         return self.kind in ASKS and self.direction in (None, "in")
+
+    @property
+    def joins(self) -> str | None:
+        """The consultation call that ends in this one, if it tells of such a transfer."""
+        if self.kind != "transferred" or self.transfer == "blind":
+            return None
+        return self.other_call if self.other_call != self.call_ref else None

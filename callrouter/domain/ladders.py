@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +11,7 @@ from callrouter.domain.managers import Hold, ManagerFacts
 
 if TYPE_CHECKING:
     from callrouter.domain.load import LoadParts
+    from callrouter.domain.managers import Presence
     from callrouter.domain.setup import Line, Manager, Setup, Step, Strategy
     from callrouter.domain.why import Passed
 
@@ -31,6 +32,9 @@ class Standing(NamedTuple):
     soft: bool = False
     hold: Hold | None = None
     until: datetime | None = None
+    waiter: str | None = None
+    floor: float | None = None
+    note: str = ""
 
     @property
     def free(self) -> bool:
@@ -68,6 +72,17 @@ def among(step: Step, setup: Setup, line: Line, responsible: str | None) -> Sequ
     return tuple(people)
 
 
+def whom_it_may_ring(
+    step: Step, setup: Setup, line: Line, responsible: str | None
+) -> Iterator[Manager]:
+    """Everybody whom a step could come to: its active people, and who may stand in for one."""
+    for one in among(step, setup, line, responsible):
+        if one.active:
+            yield one
+        if step.ring in STANDS_IN:
+            yield from (other for other in deputies_of(one, setup) if other.active)
+
+
 def _named(setup: Setup, keys: Iterable[str]) -> tuple[Manager, ...]:
     return tuple(setup.managers[key] for key in keys if key in setup.managers)
 
@@ -78,26 +93,49 @@ def stand(
     *,
     start: datetime,
     now: datetime,
+    own: frozenset[str] = frozenset(),
+    floor: float | None = None,
 ) -> Standing:
     """Say whether calls hold a manager at the start of a step.
 
     Held is who talks, is in wrap-up, or has a window that has begun and is not over by then. A
-    window that has not begun, or that he shares with others, holds softly.
+    window that has not begun, that he shares with others, or that is one of the caller's `own`
+    earlier calls, holds softly. `floor`: what a soft start lifts his load to.
     """
     parts = facts.parts(now)
     load = parts.of(manager.capacity)
+    floor = floor if floor is not None and floor > load else None
+    load = load if floor is None else floor
     soft: Hold | None = None
     for hold in facts.holds:
-        if not hold.overlaps(start):
+        if not hold.overlaps(start) or facts.is_back_from(hold):
             continue
-        if hold.is_soft(now):
+        if hold.is_soft(now) or (hold.kind == "ring" and hold.call in own):
             soft = hold
             continue
         passed: Passed = "ringing" if hold.kind == "ring" else "wrap_up"
         if hold.kind == "talk":
             passed = "talking"
-        return Standing(manager, facts, parts, load, passed, hold=hold, until=hold.until)
-    return Standing(manager, facts, parts, load, soft=soft is not None, hold=soft)
+        return Standing(
+            manager, facts, parts, load, passed, hold=hold, until=hold.until, floor=floor
+        )
+    return Standing(manager, facts, parts, load, soft=soft is not None, hold=soft, floor=floor)
+
+
+def deputies_of(manager: Manager, setup: Setup) -> Iterator[Manager]:
+    """His deputy, the deputy's deputy and so on; nobody twice, whatever ring they make."""
+    seen, one = {manager.key}, manager
+    while one.deputy and one.deputy not in seen and one.deputy in setup.managers:
+        seen.add(one.deputy)
+        one = setup.managers[one.deputy]
+        yield one
+
+
+STANDS_IN: frozenset[Strategy | None] = frozenset({"responsible", "manager"})
+"""Steps that mean one person, so that his deputy is rung for him."""
+
+AWAY: frozenset[Passed] = frozenset({"absent", "inactive", "off_shift", "off"})
+"""Reasons for which a deputy stands in; who talks or has a break comes back soon."""
 
 
 class AtWork:
@@ -112,11 +150,22 @@ class AtWork:
         self._open: dict[tuple[str | None, str], bool] = {}
         self._known: dict[str, tuple[Passed, datetime | None] | None] = {}
 
-    def absence(self, manager: Manager) -> tuple[Passed, datetime | None] | None:
-        """Why he is not at work, and until when where that is known; None when he is."""
+    def absence(
+        self, manager: Manager, said: Presence | None = None
+    ) -> tuple[Passed, datetime | None] | None:
+        """Why he is not at work, and until when where that is known; None when he is.
+
+        `said`: what was said of his presence. It makes a shift longer, or interrupts it; who is on
+        leave or dismissed is away whatever was said.
+        """
         if manager.key not in self._known:
             self._known[manager.key] = self._find(manager)
-        return self._known[manager.key]
+        away = self._known[manager.key]
+        if said is None or (said.until is not None and said.until <= self._now):
+            return away
+        if said.state == "available":
+            return None if away and away[0] == "off_shift" else away
+        return away or ("paused" if said.state == "pause" else "off", said.until)
 
     def _find(self, manager: Manager) -> tuple[Passed, datetime | None] | None:
         if not manager.active:

@@ -10,6 +10,8 @@ from typing import Literal
 from callrouter.domain.load import NO_LOAD, LoadParts
 
 HoldKind = Literal["talk", "ring", "wrap_up"]
+PresenceState = Literal["available", "pause", "off"]
+CoolReason = Literal["no_answer", "unreachable", "offline", "dnd", "busy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,37 @@ class Hold:
         """True when it is not over by the start of a step."""
         return self.until > start
 
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """Of several the one that began first speaks for what keeps him."""
+        return (self.since, self.call, self.leg)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What a manager, or somebody for him, said of his being there. `until`: when that ends."""
+
+    state: PresenceState
+    since: datetime
+    until: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """He, or every phone of his, is rung last until a moment."""
+
+    reason: CoolReason
+    until: datetime
+    strikes: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class ManagerFacts:
     holds: tuple[Hold, ...] = ()
     load: LoadParts = NO_LOAD
+    presence: Presence | None = None
+    cooling: Cooling | None = None
     last_offer: datetime | None = None
     last_talk: datetime | None = None
     calls_today: int = 0
@@ -52,6 +80,16 @@ class ManagerFacts:
             return max(self.last_offer, self.last_talk)
         return self.last_offer or self.last_talk
 
+    def is_back_from(self, hold: Hold) -> bool:
+        """True when he said, after a talk, that he is ready again: its wrap-up is over."""
+        said = self.presence
+        return (
+            hold.kind == "wrap_up"
+            and said is not None
+            and said.state == "available"
+            and said.since >= hold.since
+        )
+
     def parts(self, now: datetime) -> LoadParts:
         """His load with the strangers whose leg rings him at this moment."""
         if not self.holds:
@@ -62,6 +100,11 @@ class ManagerFacts:
             if hold.stranger and hold.kind == "ring" and hold.since <= now < hold.until
         }
         return replace(self.load, ringing=len(ringing)) if ringing else self.load
+
+
+def in_order(holds: Iterable[Hold]) -> tuple[Hold, ...]:
+    """So that the same holds are looked at alike, wherever they come from."""
+    return tuple(sorted(holds, key=lambda hold: hold.order))
 
 
 NOTHING_KNOWN = ManagerFacts()
@@ -102,7 +145,8 @@ class Board:
             offered = facts.last_offer
             if hold.kind == "ring" and hold.since <= now:
                 offered = max(offered or hold.since, hold.since)
-            self.facts[manager] = replace(facts, holds=(*facts.holds, hold), last_offer=offered)
+            held = in_order((*facts.holds, hold))
+            self.facts[manager] = replace(facts, holds=held, last_offer=offered)
             self._held.setdefault(call, set()).add(manager)
 
     def release(self, calls: Iterable[str]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from callrouter.domain.climb import Climb
 from callrouter.domain.decisions import (
     Can,
     Connect,
@@ -16,26 +18,27 @@ from callrouter.domain.decisions import (
     NoOpinion,
     PlanStep,
     Reject,
-    Target,
     Wait,
 )
 from callrouter.domain.hours import parse_hours
-from callrouter.domain.ladders import ORDERS, AtWork, Standing, among, stand
+from callrouter.domain.ladders import deputies_of, whom_it_may_ring
 from callrouter.domain.managers import NOTHING_KNOWN
-from callrouter.domain.phones import is_dialable, is_outside
+from callrouter.domain.people import Ranked
 from callrouter.domain.rules import matches
 from callrouter.domain.setup import (
     DEFAULT_LADDER,
     Ladder,
     Line,
-    Manager,
     ResponsibleSource,
     Rule,
     Step,
 )
-from callrouter.domain.why import CANDIDATES_KEPT, Candidate, Cut, Responsible, StepWhy, Why
+from callrouter.domain.soft_start import is_soft_start, may_be_soft
+from callrouter.domain.waiting import USUAL_TALK_S, Waiting
+from callrouter.domain.why import Responsible, Why
 
 if TYPE_CHECKING:
+    from callrouter.domain.blocks import Blocked
     from callrouter.domain.managers import Managers
     from callrouter.domain.phones import Caller
     from callrouter.domain.setup import Setup
@@ -68,6 +71,8 @@ class CallerFacts:
     talked: tuple[str, datetime] | None = None  # who talked to him last, and when
     tried: tuple[str, datetime] | None = None  # who called him last without a talk
     missed_today: int = 0
+    people: tuple[Ranked, ...] = ()  # all who have the number, where it is several
+    no_card_until: datetime | None = None  # "not a deal": calls make no card
 
 
 STRANGER = CallerFacts()
@@ -92,11 +97,20 @@ class Arrival:
     turn: int = 0
     legs: int = 0
     tried: Mapping[str, Passed] = field(default_factory=dict)
+    left: frozenset[str] = frozenset()  # who is to be rung last
+    diverted_by: str | None = None  # the manager whose phone forwarded the call to us
+    asked: datetime | None = None  # when this plan began: it goes on with the ladder of then
+    since: datetime | None = None  # its place among those who wait, if it waited already
+    began: datetime | None = None  # when it began to wait on this rung
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a decision looks at, gathered before. `card` is the card the call hangs on."""
+    """All that a decision looks at, gathered before. `card` is the card the call hangs on.
+
+    `own`: other calls of the same number that are not over; `since`: the place of one that was cut
+    off while it waited; `waiting`: who else waits; `mean_talk_s`: how long talks take.
+    """
 
     setup: Setup
     managers: Managers
@@ -105,6 +119,11 @@ class Facts:
     card: CardFacts | None = None
     new_card: bool = False
     card_url: str = ""
+    blocked: Blocked | None = None
+    own: frozenset[str] = frozenset()
+    since: datetime | None = None
+    waiting: tuple[Waiting, ...] = ()
+    mean_talk_s: float = USUAL_TALK_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +141,40 @@ def decide(call: Arrival, facts: Facts, can: Can, *, now: datetime) -> Decided:
     setup, line = facts.setup, call.line
     ladder, rule, open_hours = find_ladder(call, facts, now)
     responsible = find_responsible(facts, now)
-    climb = _Climb(call, facts, can, now, responsible)
-    saying = climb.up(ladder)
-    steps, ask_again = climb.told(more=saying is not None)
-    then = LastResort(line.last_resort, kind=line.last_resort_kind)
+    strict = bool(setup.routing.strict and facts.known and responsible)
+    why = partial(
+        Why,
+        caller=call.caller.kind,
+        known=facts.known,
+        line=line.number,
+        line_known=call.line_known,
+        setup=setup.version,
+        at=now,
+        contact=facts.caller.contact,
+        card=facts.card.number if facts.card else None,
+        new_card=facts.new_card,
+        open_hours=open_hours,
+        rule=rule.name if rule else None,
+        ladder=ladder.key,
+        responsible=responsible,
+        people=facts.caller.people,
+        strict=strict,
+        attempt=call.attempt,
+    )
+    if rejected := _rejected(call, facts, now):
+        note = facts.blocked.reason if facts.blocked and rejected == "blocked" else ""
+        return Decided(
+            Reject(call.call, rejected), why(ends="reject", rejected=rejected, note=note)
+        )
 
+    climb = Climb(call, facts, can, now, responsible)
+    saying = climb.up(strictly(ladder) if strict else ladder)
+    steps, ask_again = climb.told(more=saying is not None or climb.comes_back)
+    then = LastResort(line.last_resort, kind=line.last_resort_kind)
     decision: Decision
-    if saying and not climb.planned and can.message:
+    if climb.place and not climb.planned:
+        decision = climb.wait(then)
+    elif saying and not climb.planned and can.message:
         decision = Message(
             call.call, then, saying.say or "", saying.play or "", saying.record, saying.max_s
         )
@@ -145,27 +191,45 @@ def decide(call: Arrival, facts: Facts, can: Can, *, now: datetime) -> Decided:
             caller_name=facts.caller.name,
             card_url=facts.card_url,
             reason=first or ("closed" if not open_hours else "last_resort"),
+            left=climb.left(steps),
         )
-    why = Why(
-        caller=call.caller.kind,
-        known=facts.known,
-        line=line.number,
-        line_known=call.line_known,
-        setup=setup.version,
-        at=now,
-        contact=facts.caller.contact,
-        card=facts.card.number if facts.card else None,
-        new_card=facts.new_card,
-        open_hours=open_hours,
-        rule=rule.name if rule else None,
-        ladder=ladder.key,
-        responsible=responsible,
+    told = why(
         steps=tuple(climb.whys),
-        ends="message" if isinstance(decision, Message) else "last_resort",
+        ends=_ENDS.get(type(decision), "last_resort"),
         cut=tuple(dict.fromkeys(climb.cut)),
-        attempt=call.attempt,
+        place=climb.place if isinstance(decision, Wait) else None,
     )
-    return Decided(decision, why)
+    return Decided(decision, told)
+
+
+_ENDS: Mapping[type[Decision], Literal["message", "wait"]] = {Message: "message", Wait: "wait"}
+
+
+def _rejected(call: Arrival, facts: Facts, now: datetime) -> Literal["blocked", "loop"] | None:
+    """Whether a call is not put through at all.
+
+    A loop is a call that comes to us from a phone that we ring with another call right now. One
+    that was put through before is none, whatever rings by the time it asks again.
+    """
+    if facts.blocked:
+        return "blocked"
+    if not call.diverted_by or call.attempt:
+        return None
+    diverter = facts.managers.get(call.diverted_by, NOTHING_KNOWN)
+    for hold in diverter.holds:
+        if hold.kind == "ring" and hold.call != call.call and hold.since <= now < hold.until:
+            return "loop"
+    return None
+
+
+def strictly(ladder: Ladder) -> Ladder:
+    """The ladder of a known caller where only his manager, or the deputy, may be rung."""
+    own = tuple(step for step in ladder.step if step.ring in (None, "responsible"))
+    if not any(step.ring for step in own):
+        first = next((step for step in ladder.step if step.ring), Step(ring="responsible"))
+        only = Step("responsible", first.seconds, busy=first.busy, wait=first.wait)
+        own = (only, *own)
+    return replace(ladder, step=own)
 
 
 def last_resort_only(call: Arrival, setup: Setup, *, now: datetime) -> Decided:
@@ -198,9 +262,17 @@ def find_responsible(facts: Facts, now: datetime) -> Responsible | None:
     routing = facts.setup.routing
     for source in routing.responsible:
         found = _by_source(source, facts, now)
-        if found and (manager := facts.setup.managers.get(found[0])) and manager.active:
+        if found and _can_be_rung(facts.setup, found[0]):
             return Responsible(found[0], source, found[1])
     return None
+
+
+def _can_be_rung(setup: Setup, key: str) -> bool:
+    """False for one who has left, unless somebody stands in for him."""
+    manager = setup.managers.get(key)
+    return manager is not None and (
+        manager.active or any(one.active for one in deputies_of(manager, setup))
+    )
 
 
 def _by_source(
@@ -227,23 +299,41 @@ def _by_source(
 
 def people_to_look_at(call: Arrival, facts: Facts, *, now: datetime) -> set[str]:
     """The managers whose facts a decision on this call will compare; needs none of theirs."""
+    setup = facts.setup
     ladder, _, _ = find_ladder(call, facts, now)
     responsible = find_responsible(facts, now)
-    found = {responsible.manager} if responsible else set()
-    for step in ladder.step:
-        if step.ring and step.ring != "responsible":
-            people = among(step, facts.setup, call.line, None)
-            found.update(one.key for one in people if one.active)
-    return found
+    key = responsible.manager if responsible else None
+    found: set[str] = {call.diverted_by} if call.diverted_by else set()
+    for step in (*ladder.step, Step(ring="responsible")):
+        if step.ring:
+            found.update(one.key for one in whom_it_may_ring(step, setup, call.line, key))
+    # Many wait for the same people.
+    waiting = {(w.step, id(w.setup), w.line.office, w.responsible): w for w in facts.waiting}
+    for one in waiting.values():
+        people = whom_it_may_ring(one.step, one.setup, one.line, one.responsible)
+        found.update(other.key for other in people)
+    return found | _teams_of_beginners(setup, found, now)
+
+
+def _teams_of_beginners(setup: Setup, keys: set[str], now: datetime) -> set[str]:
+    """Whose load a soft start is measured by."""
+    teams = set()
+    for key in keys:
+        one = setup.managers.get(key)
+        if one and one.team and one.team not in teams and may_be_soft(one, setup):
+            today = setup.calendar_of(one.office).local(now).date()
+            if is_soft_start(one, setup, today):
+                teams.add(one.team)
+    return {one.key for team in teams for one in setup.members.get(team, ())}
 
 
 def find_ladder(call: Arrival, facts: Facts, now: datetime) -> tuple[Ladder, Rule | None, bool]:
     """The ladder a call climbs, the rule that named it, and whether the line is open."""
-    setup, line = facts.setup, call.line
+    setup, line, moment = facts.setup, call.line, call.asked or now
     calendar = setup.calendar_of(line.office)
-    open_hours = line.hours is None or parse_hours(line.hours).open_at(now, calendar)
+    open_hours = line.hours is None or parse_hours(line.hours).open_at(moment, calendar)
     for rule in setup.rule:
-        if matches(rule.when, call, facts, open_hours, now):
+        if matches(rule.when, call, facts, open_hours, moment):
             return setup.ladders[rule.ladder], rule, open_hours
     return _ladder(setup, line, open_hours=open_hours), None, open_hours
 
@@ -252,196 +342,3 @@ def _ladder(setup: Setup, line: Line, *, open_hours: bool) -> Ladder:
     if not open_hours:
         return setup.ladders[line.closed] if line.closed else Ladder("closed")
     return setup.ladders[line.ladder] if line.ladder else DEFAULT_LADDER
-
-
-class _Climb:
-    """One way up a ladder: the steps planned so far and the people they hold."""
-
-    def __init__(
-        self,
-        call: Arrival,
-        facts: Facts,
-        can: Can,
-        now: datetime,
-        responsible: Responsible | None,
-    ) -> None:
-        self._call = call
-        self._facts = facts
-        self._can = can
-        self._now = now
-        self._start = now  # of the step being chosen
-        self._responsible = responsible.manager if responsible else None
-        self._at_work = AtWork(facts.setup, now)
-        self._used: set[str] = set()
-        self._dials: dict[str, list[str]] = {}
-        self._unheld: dict[str, Standing] = {}
-        self._legs = call.legs
-        self.planned: list[PlanStep] = []
-        self.whys: list[StepWhy] = []
-        self.cut: list[Cut] = []
-
-    def up(self, ladder: Ladder) -> Step | None:
-        """Plan every step from where the call stands. Gives the step that speaks, if it ends so."""
-        for rung, step in enumerate(ladder.step[self._call.rung :], start=self._call.rung):
-            if step.ring is None:
-                return step
-            first = self._call.turn if rung == self._call.rung else 0
-            turns = 1 if step.ring in ("all", "responsible", "manager") else (step.count or 1)
-            for turn in range(first, turns):
-                if not self._take(step, rung, turn):
-                    break  # the next turn of the same step would find nobody either
-        return None
-
-    def told(self, *, more: bool) -> tuple[tuple[PlanStep, ...], bool]:
-        """What is told of the plan, and whether the provider is to ask again."""
-        limit = self._can.steps
-        if limit is None or not self.planned:
-            ask_again = more and bool(self.planned) and self._can.ask_again
-            return tuple(self.planned), ask_again
-        told = self.planned[:limit]
-        if len(told) < len(self.planned):
-            self.cut.append("steps")
-            kept = {(step.rung, step.turn) for step in told}
-            self.whys = [
-                why if not why.chosen or (why.rung, why.turn) in kept else replace(why, told=False)
-                for why in self.whys
-            ]
-        return tuple(told), self._can.ask_again
-
-    def _take(self, step: Step, rung: int, turn: int) -> bool:
-        """Plan one attempt of a step. False: there is nobody to ring."""
-        people = among(step, self._facts.setup, self._call.line, self._responsible)
-        group = [self._judge(self._stand(one), step) for one in people]
-        order, tie = ORDERS[step.ring or "all"], self._facts.setup.load.tie
-        ranked = order([one for one in group if one.free], group, tie)
-        waiting = False
-        if not ranked and step.busy != "skip":
-            ranked = order([one for one in group if one.busy], group, tie)
-            waiting = bool(ranked)
-        chosen = self._ring(step, ranked, rung, turn)
-        self.whys.append(self._explain(step, group, chosen, rung, turn, waiting=waiting))
-        return bool(chosen)
-
-    def _stand(self, manager: Manager) -> Standing:
-        """How calls hold him at the start of the step; whom none holds stands alike at each."""
-        if known := self._unheld.get(manager.key):
-            return known
-        facts = self._facts.managers.get(manager.key, NOTHING_KNOWN)
-        one = stand(manager, facts, start=self._start, now=self._now)
-        if not facts.holds:
-            self._unheld[manager.key] = one
-        return one
-
-    def _judge(self, one: Standing, step: Step) -> Standing:
-        """Add the reasons that are not a call's: this plan, this call, work, skill, phone."""
-        key = one.manager.key
-        away = self._at_work.absence(one.manager)
-        passed: Passed | None = None
-        until: datetime | None = None
-        if away:
-            passed, until = away
-        elif key in self._used:
-            passed = "already"
-        elif key in self._call.tried:
-            passed = self._call.tried[key]
-        elif step.skill and step.skill not in one.manager.skills:
-            passed = "no_skill"
-        elif not self._phones(one.manager):
-            passed = "no_phone"
-        if passed is None:
-            return one
-        return one._replace(passed=passed, until=until, hold=None)
-
-    def _phones(self, manager: Manager) -> list[str]:
-        """His phones that this call may ring."""
-        if (phones := self._dials.get(manager.key)) is None:
-            phones = self._dials[manager.key] = self._find_phones(manager)
-        return phones
-
-    def _find_phones(self, manager: Manager) -> list[str]:
-        account = self._facts.setup.accounts.get(self._call.account)
-        allowed = account.allowed_prefixes if account else None
-        prefixes = ("+",) if allowed is None else allowed
-        return [
-            dial
-            for dial in manager.dials(self._call.account)
-            if is_dialable(dial)
-            and (not is_outside(dial) or (self._can.outside_numbers and dial.startswith(prefixes)))
-        ]
-
-    def _ring(self, step: Step, ranked: list[Standing], rung: int, turn: int) -> tuple[str, ...]:
-        """Append the plan's step for those who come first; gives their keys."""
-        everybody = step.ring == "all"
-        people = ranked[: step.count] if everybody else ranked[:1]
-        phones = [(one.manager, dial) for one in people for dial in self._phones(one.manager)]
-        allowed = len(phones) if self._can.targets is None else self._can.targets
-        if not self._can.parallel:
-            allowed = min(allowed, 1)
-        if len(phones) > allowed:
-            self.cut.append("parallel" if not self._can.parallel else "targets")
-            phones = phones[:allowed]
-        if not phones:
-            return ()
-        targets = []
-        for manager, dial in phones:
-            self._legs += 1
-            confirm = manager.confirm and is_outside(dial)
-            targets.append(Target(f"a{self._legs}", dial, manager.key, confirm))
-        mode: Literal["one", "all"] = "all" if everybody else "one"
-        planned = PlanStep(step.seconds, mode, tuple(targets), rung, turn)
-        self.planned.append(planned)
-        self._used.update(planned.managers)
-        self._start += timedelta(seconds=step.seconds)
-        return planned.managers
-
-    def _explain(
-        self,
-        step: Step,
-        group: list[Standing],
-        chosen: tuple[str, ...],
-        rung: int,
-        turn: int,
-        *,
-        waiting: bool,
-    ) -> StepWhy:
-        near = sorted(
-            group,
-            key=lambda one: (one.manager.key not in chosen, one.load, one.manager.key),
-        )
-        others: dict[str, int] = {}
-        for one in near[CANDIDATES_KEPT:]:
-            reason = one.passed or "free"
-            others[reason] = others.get(reason, 0) + 1
-        return StepWhy(
-            ring=step.ring or "all",
-            seconds=step.seconds,
-            chosen=chosen,
-            candidates=tuple(
-                self._candidate(one, chosen=one.manager.key in chosen)
-                for one in near[:CANDIDATES_KEPT]
-            ),
-            others=tuple(sorted(others.items())),
-            team=step.team,
-            office=step.office,
-            skill=step.skill,
-            rung=rung,
-            turn=turn,
-            call_waiting=waiting,
-        )
-
-    def _candidate(self, one: Standing, *, chosen: bool) -> Candidate:
-        parts, since = one.parts, one.facts.last_busy
-        return Candidate(
-            manager=one.manager.key,
-            passed=one.passed,
-            chosen=chosen,
-            soft=one.soft,
-            load=round(one.load, 4),
-            in_work=parts.in_work,
-            cards=parts.cards,
-            strangers=parts.strangers + parts.ringing,
-            capacity=one.manager.capacity,
-            idle_s=None if since is None else max(0, int((self._now - since).total_seconds())),
-            until=one.until,
-            call=one.hold.call if one.hold else None,
-        )

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 from callrouter.domain.hours import Calendar
-from callrouter.domain.phones import is_dialable, read_number, spelled
+from callrouter.domain.phones import is_dialable, read_caller, read_number, spelled
 
 Language = Literal["ru", "en"]
 Role = Literal["manager", "head", "admin", "auditor"]
@@ -83,6 +83,7 @@ class Routing:
     owner: Literal["first", "last"] = "first"
     owner_min_talk_s: int = 10
     strict: bool = False
+    junk_days: int = 30
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,10 @@ class Status:
     closed: bool = False
 
 
+JUNK = "junk"
+NOT_A_DEAL = Status(JUNK, "Не сделка", weight=0, closed=True)
+
+
 @dataclass(frozen=True)
 class Pipeline:
     __pydantic_config__: ClassVar = FORBID_EXTRA
@@ -280,7 +285,9 @@ class Pipeline:
     name: str = ""
 
     def status(self, key: str) -> Status | None:
-        return next((status for status in self.statuses if status.key == key), None)
+        """Of this key; every pipeline has `junk`, where cards go that are not a deal."""
+        own = next((status for status in self.statuses if status.key == key), None)
+        return own or (NOT_A_DEAL if key == JUNK else None)
 
 
 DEFAULT_PIPELINE = Pipeline(
@@ -319,6 +326,7 @@ class Missed:
     term_min: int = 15
     after_opening_min: int = 30
     tries: int = 3
+    lead_term_min: int = 5
 
 
 @dataclass(frozen=True)
@@ -337,6 +345,20 @@ class Letters:
 
     quiet: str | None = None
     without_items: str = "brief"
+
+
+@dataclass(frozen=True)
+class Leads:
+    """The form on the company's own site; `source` stands for leads that name none."""
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    form: bool = False
+    pipeline: str | None = None
+    source: str = "site"
+    policy_url: str | None = None
+    text_version: str | None = None
+    allowed_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -369,6 +391,7 @@ class Setup:
     missed: Missed = field(default_factory=Missed)
     load: Load = field(default_factory=Load)
     letters: Letters = field(default_factory=Letters)
+    leads: Leads = field(default_factory=Leads)
     block: tuple[Block, ...] = ()
     version: int = 0
 
@@ -445,10 +468,24 @@ class Setup:
         }
 
     @cached_property
+    def blocks(self) -> dict[str, tuple[Block, ...]]:
+        """By number as callers have it: E.164, or the digits of a short one."""
+        found: dict[str, list[Block]] = {}
+        for block in self.block:
+            if number := read_caller(block.number, self.company.region).number:
+                found.setdefault(number, []).append(block)
+        return {number: tuple(blocks) for number, blocks in found.items()}
+
+    @cached_property
     def inside_dials(self) -> frozenset[str]:
         return frozenset(
             dial for manager in self.manager for dial in manager.all_dials if is_dialable(dial)
         )
+
+    @cached_property
+    def waits(self) -> bool:
+        """True when some ladder lets callers wait until somebody is free."""
+        return any(step.busy == "wait" for ladder in self.ladder for step in ladder.step)
 
     @cached_property
     def asks_missed_today(self) -> bool:
@@ -459,6 +496,11 @@ class Setup:
             return when.field == "missed_today" or any(asks(one) for one in below)
 
         return any(asks(rule.when) for rule in self.rule)
+
+    @cached_property
+    def soft_starts(self) -> dict[tuple[str, date], bool]:
+        """Who is in his first days, by key and day, as far as it was looked at."""
+        return {}
 
     @cached_property
     def absences(self) -> dict[str, tuple[Absence, ...]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from callrouter.domain.people import Ranked
 from callrouter.domain.phones import CallerKind
 from callrouter.domain.setup import ResponsibleSource, Strategy
 
@@ -16,9 +17,15 @@ Passed = Literal[
     "talking",
     "ringing",
     "wrap_up",
+    "paused",
+    "off",
     "off_shift",
     "absent",
     "inactive",
+    "strict",
+    "promised",
+    "promised_own",
+    "cooling",
     "no_skill",
     "no_phone",
     "rejected",
@@ -28,7 +35,12 @@ Passed = Literal[
     "no_responsible",
 ]
 """Why a candidate is not rung. `already`: he stands in an earlier step of this plan; `rejected`,
-`no_answer`, `phone_busy`: so he, or his phone, answered this call already."""
+`no_answer`, `phone_busy`: so he, or his phone, answered this call already; `promised`: he is free,
+but somebody who has waited longer is to have him, with `promised_own` somebody whose responsible
+he is; `cooling`: he is rung last for a while; `strict`:
+a known caller is only for his own manager."""
+
+PROMISED: frozenset[Passed | None] = frozenset({"promised", "promised_own"})
 
 Cut = Literal["steps", "targets", "parallel", "outside_numbers", "message", "ask_again", "wait"]
 """What was planned and then cut, because the provider cannot do it."""
@@ -51,7 +63,10 @@ class Candidate:
     capacity: int = 1
     idle_s: int | None = None  # since his last offer or talk; None: never had one
     until: datetime | None = None  # when what holds him, or his absence, ends
-    call: str | None = None  # what holds him
+    call: str | None = None  # what holds him, or waits for him
+    instead_of: str | None = None  # whose deputy he is in this step
+    floor: float | None = None  # a soft start: the team's median, where that is above his own load
+    note: str = ""  # the reason of a pause; the code of a cooling
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,8 @@ class StepWhy:
     rung: int = 0
     turn: int = 0
     call_waiting: bool = False  # nobody was free and the ladder says to ring all the same
+    waits: bool = False  # nobody was free and the caller waits for somebody
+    last: bool = False  # the ladder's end: whom it had left for last
     told: bool = True
 
 
@@ -79,6 +96,17 @@ class Responsible:
     manager: str
     by: ResponsibleSource
     card: int | None = None  # its speakable number
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A caller's place among those who wait. `kept`: he was cut off and has called again."""
+
+    position: int
+    since: datetime
+    until: datetime  # no longer than that; then the ladder goes on
+    expected_s: int | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +127,7 @@ class Why:
     setup: int
     at: datetime
     contact: str | None = None
+    people: tuple[Ranked, ...] = ()  # who has the number, where it is several; the first calls
     card: int | None = None
     new_card: bool = False
     open_hours: bool = True
@@ -106,7 +135,11 @@ class Why:
     ladder: str = ""
     responsible: Responsible | None = None
     steps: tuple[StepWhy, ...] = ()
-    ends: Literal["last_resort", "message", "reject"] = "last_resort"
+    ends: Literal["last_resort", "message", "reject", "wait"] = "last_resort"
+    rejected: Literal["blocked", "loop"] | None = None
+    note: str = ""  # what the block list says of a blocked number
+    strict: bool = False
+    place: Place | None = None
     cut: tuple[Cut, ...] = ()
     told_by: ToldBy = "base"
     attempt: int = 0

@@ -83,6 +83,9 @@ class Wait(_Told):
     decision: Literal["wait"]
     wait_s: Seconds
     then: Then
+    ask_again: Literal[True]
+    media: Literal["ringback", "music"] = "music"
+    position: Annotated[int, Field(ge=1)] = 1
 
 
 class Message(_Told):
@@ -96,7 +99,7 @@ class Message(_Told):
 
 class Reject(_Told):
     decision: Literal["reject"]
-    reason: str
+    reason: Literal["blocked", "loop"]
 
 
 class NoOpinion(_Told):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from callrouter.fakepbx.answers import Step, step_of
-from callrouter.fakepbx.habits import BUSY, IGNORES, Reaction, react
+from callrouter.fakepbx.habits import BUSY, IGNORES, Reaction, answers, left_ringing, react
 from callrouter.fakepbx.switch import Switch
-from callrouter.fakepbx.values import Account
+from callrouter.fakepbx.truth import Ring
+from callrouter.fakepbx.values import Account, Person
 
 
 @dataclass(slots=True, eq=False)
@@ -19,12 +20,17 @@ class Leg:
     leg_id: str
     dial: str
     together: bool = False  # in a step of mode `all`
+    confirm: bool = False  # connected only after a key press
     state: Literal["ringing", "failed", "talking"] = "ringing"
     by_waiting: bool = False
+    machine: bool = False  # what answered is no person
+    ring: Ring | None = None
 
 
 def legs_of(step: Step) -> list[Leg]:
-    return [Leg(target.leg, target.dial, step.mode == "all") for target in step.targets]
+    return [
+        Leg(target.leg, target.dial, step.mode == "all", target.confirm) for target in step.targets
+    ]
 
 
 def own_steps(account: Account, switch: Switch) -> list[Step]:
@@ -34,20 +40,42 @@ def own_steps(account: Account, switch: Switch) -> list[Step]:
     return [step_of(dial, f"own-{n}", 20) for n, dial in enumerate(chosen, 1)]
 
 
-def reactions(legs: Sequence[Leg], switch: Switch) -> Iterator[tuple[Leg, Reaction]]:
-    """Draw what happens to each leg. A person reacts once, on one of his phones."""
+def reactions(
+    legs: Sequence[Leg], switch: Switch, *, heard: bool | None = None
+) -> Iterator[tuple[Leg, Reaction]]:
+    """Draw what happens to each leg. A person reacts once, on one of his phones.
+
+    `heard`: whether those of our people who can take the call do; None: as it comes.
+    """
     owners: dict[str, list[Leg]] = {}
     for leg in legs:
         owner = switch.phones.owner(leg.dial)
         owners.setdefault(owner.name if owner else leg.dial, []).append(leg)
     for of_one in owners.values():
         acting = switch.chance.choice(of_one)
-        outsider = switch.phones.owner(acting.dial) is None
-        reaction = react(switch.habits, switch.chance, outsider=outsider)
+        owner = switch.phones.owner(acting.dial)
+        reaction = react(switch.habits, switch.chance, outsider=owner is None)
+        if owner and heard is False:
+            yield from ((leg, IGNORES) for leg in of_one)
+            continue
+        if owner and heard:
+            reaction = answers(switch.habits, switch.chance)
         for leg in of_one:
-            if switch.phones.is_busy(leg.dial):
-                leg.by_waiting = switch.chance.random() < switch.habits.call_waiting
-                if not leg.by_waiting:
-                    yield leg, BUSY
-                    continue
-            yield leg, reaction if leg is acting else IGNORES
+            yield leg, _of_leg(leg, owner, reaction if leg is acting else IGNORES, switch)
+
+
+def _of_leg(leg: Leg, owner: Person | None, reaction: Reaction, switch: Switch) -> Reaction:
+    if owner is None:
+        return reaction
+    if switch.phones.is_busy(leg.dial):
+        leg.by_waiting = switch.chance.random() < switch.habits.call_waiting
+        if not leg.by_waiting:
+            return BUSY
+    mobile, where = leg.dial.startswith("+"), switch.phones.where(owner)
+    if where in ("dnd", "offline", "busy"):
+        reaction = IGNORES if mobile else Reaction(where)
+    elif where != "here":
+        reaction = IGNORES
+    if mobile and reaction.does == "ignores":
+        return left_ringing(switch.habits, switch.chance)
+    return reaction

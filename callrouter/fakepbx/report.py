@@ -13,7 +13,10 @@ from callrouter.fakepbx.values import Account, Payload
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Numbers are as sent. `polite`: none of its events is lost, doubled or late."""
+    """Numbers are as sent. `polite`: none of its events is lost, doubled or late.
+
+    `diverted_from`: the phone that sent the call to us.
+    """
 
     switch: Switch
     account: Account
@@ -21,11 +24,17 @@ class Report:
     caller: str
     called: str
     polite: bool = False
+    diverted_from: str | None = None
 
     def tell(self, event: str, leg: Leg | None = None, **fields: object) -> None:
         self.switch.post(
             self.account, self._payload(event, leg, fields), call=self.truth, polite=self.polite
         )
+
+    def begin(self, ask: int) -> bool:
+        """Say that a call comes in, and want a decision. False: nobody will answer in time."""
+        diverted = {"diverted_from": self.diverted_from} if self.diverted_from else {}
+        return self.ask("ringing", ask, {"direction": "in", **diverted})
 
     def ask(self, event: str, ask: int, fields: Mapping[str, object]) -> bool:
         """Want a decision. False: nobody will answer in time."""
@@ -56,6 +65,7 @@ class Report:
             "call_id": self.truth.call_id,
             "caller": self.caller,
             "called": self.called,
+            **({} if self.truth.direction == "in" else {"direction": self.truth.direction}),
             **({"leg_id": leg.leg_id, "target": leg.dial} if leg else {}),
             **fields,
         }

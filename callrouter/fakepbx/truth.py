@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from callrouter.fakepbx.values import Answer, Kind
+from callrouter.fakepbx.values import Answer, Direction, Kind, Transfer
 
 
 @dataclass(slots=True)
 class Talk:
-    """`waiting`: taken by call waiting, while the same person talked in another call."""
+    """`waiting`: while the same person talked in another call, which he had or has put on hold."""
 
     dial: str
     person: str | None  # None: a number that is none of our people's
@@ -21,22 +21,54 @@ class Talk:
 
 
 @dataclass(slots=True)
+class Ring:
+    """A phone that rang, so that whose it is could hear it."""
+
+    dial: str
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A talk that one phone passed on to another. `consultation`: the call about it, attended."""
+
+    kind: Transfer
+    dial: str
+    to: str
+    at: datetime
+    consultation: str | None = None
+
+
+@dataclass(slots=True)
 class CallTruth:
-    """`end`: completed, no_answer, caller_hung_up, rejected, or restart (nothing was sent then)."""
+    """`end`: completed, no_answer, busy, caller_hung_up, rejected, or restart (nothing was sent).
+
+    `caller` is the customer's number, also of a call out: E.164. None: withheld, something that is
+    not a full number, or a call inside.
+    """
 
     call_id: str
     account: str
     line: str
     kind: Kind
-    caller: str | None  # E.164; None: withheld, or something that is not a full number
+    caller: str | None
     began: datetime
+    direction: Direction = "in"
+    dialer: str | None = None  # who of ours called out
     ended: datetime | None = None
     end: str = ""
     routed_by: str = ""  # service, or pbx when it was told nothing; empty: over before that
     decision: str = ""  # the last one played
-    rung: list[str] = field(default_factory=list)  # dials, in order
+    rung: list[str] = field(default_factory=list)  # dials that it was to ring, in order
+    rings: list[Ring] = field(default_factory=list)
     talks: list[Talk] = field(default_factory=list)
+    waits: list[datetime] = field(default_factory=list)  # when it was told to wait
+    machine: bool = False  # a machine took it
     picked_up_outside_plan: bool = False
+    passed_on: list[PassedOn] = field(default_factory=list)
+    consults: str | None = None  # the call that it is about, which it may end in
+    loop_of: str | None = None  # the call whose ringing phone sent it back to us
     redial_of: str | None = None
     delivered: list[str] = field(default_factory=list)  # kinds of events handed over, repeats too
     lost: list[str] = field(default_factory=list)
@@ -47,7 +79,8 @@ class CallTruth:
 @dataclass(slots=True)
 class Truth:
     """`counts`: events, asks, lost, lost_asks, doubled, late, stray, calls, rings (calls that rang
-    somebody), pickups, hang_ups, redials, restarts, undelivered. Watched calls count as calls only.
+    somebody), pickups, hang_ups, redials, second_tries, restarts, undelivered; calls_out,
+    calls_back, transfers, breaks. Watched calls count as calls only.
     """
 
     calls: dict[str, CallTruth] = field(default_factory=dict)
@@ -79,5 +112,9 @@ class Truth:
         )
 
     def heard_callers(self) -> frozenset[str]:
-        """Full numbers of which the service was told anything: each must have a contact."""
-        return frozenset(c.caller for c in self.calls.values() if c.caller and c.delivered)
+        """Full numbers that called and of which the service was told anything."""
+        return frozenset(
+            call.caller
+            for call in self.calls.values()
+            if call.caller and call.delivered and call.direction == "in"
+        )

@@ -7,8 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Kind = Literal["unknown", "known", "again", "withheld", "vip", "busy", "after_hours", "any"]
+Kind = Literal[
+    "unknown", "known", "again", "withheld", "vip", "blocked", "busy", "after_hours", "any"
+]
 """Who calls, and in which circumstances. `again`: somebody who called earlier in this play."""
+
+Direction = Literal["in", "out", "internal"]
+Transfer = Literal["blind", "attended"]
+
+Where = Literal["here", "pause", "away", "dnd", "offline", "busy"]
+"""Where somebody is, as far as his phones are concerned. `away`: he left and told nobody."""
 
 Payload = dict[str, object]
 Answer = Mapping[str, object]
@@ -35,13 +43,39 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Who is out there. Numbers are E.164; strangers are made up."""
+    """Who is out there. Numbers are E.164; strangers are made up.
+
+    `blocked`: those whom the service is to reject; nobody of a kind without numbers calls.
+    """
 
     known: tuple[str, ...] = ()
     vip: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
     mix: Mapping[Kind, int] = field(
-        default_factory=lambda: {"unknown": 45, "known": 35, "again": 8, "withheld": 7, "vip": 5}
+        default_factory=lambda: {
+            "unknown": 45,
+            "known": 35,
+            "again": 8,
+            "withheld": 7,
+            "vip": 5,
+            "blocked": 2,
+        }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is to come of a call, if it comes so far: drawn by habits, or wished for.
+
+    `patience_s`, `waits_s`: so long the caller lets it ring, or is kept waiting; None: he stays.
+    `heard`: whether whoever is rung picks up; None: as it comes. `talk_s` None: likewise.
+    """
+
+    patience_s: float | None = None
+    waits_s: float | None = None
+    heard: bool | None = None
+    talk_s: float | None = None
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from callrouter.setup_file import (
     write_setup,
 )
 from storage import setups
+from storage.handovers import count_open
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -62,6 +63,7 @@ def apply(
     if problems := check(new):
         raise BadSetup(problems)
     remarks = warnings(new)  # while literal secrets can still be seen
+    remarks += _left_behind(conn, new)
     new = replace(new, account=tuple(_sealed(one, seal, old) for one in new.account))
     changes = differences(old, new)
     if changes and not force and version and setups.made_by(conn, version) != BY_APPLY:
@@ -69,6 +71,20 @@ def apply(
     if changes and not dry_run:
         new = setups.publish(conn, new, by=BY_APPLY, now=now)
     return Applied(new, changes, remarks)
+
+
+def _left_behind(conn: Connection, setup: Setup) -> tuple[Problem, ...]:
+    """A warning for each dismissed manager whose open work nobody has taken over."""
+    gone = [one.key for one in setup.manager if not one.active]
+    return tuple(
+        Problem(
+            f"manager[{key}].active",
+            f"he is dismissed and has {left.cards} open cards, {left.contacts} contacts and "
+            f"{left.tasks} tasks: `callrouter handover {key} --spread`, or to one manager: "
+            f"`callrouter handover {key} TO`",
+        )
+        for key, left in count_open(conn, gone).items()
+    )
 
 
 def export(conn: Connection) -> str:

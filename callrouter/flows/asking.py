@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from callrouter.domain.calls import Told
-from callrouter.domain.decisions import Connect, NoOpinion
+from callrouter.domain.decisions import Connect, NoOpinion, Wait
+from callrouter.domain.past import Seen, seen_by
 from callrouter.domain.routing import (
     Arrival,
     Decided,
@@ -18,7 +19,7 @@ from callrouter.domain.routing import (
     last_resort_only,
     people_to_look_at,
 )
-from callrouter.domain.targets import phones_of
+from callrouter.domain.targets import diverter, phones_of
 from callrouter.domain.why import Times
 from webhooks.provider import Answer
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from callrouter.domain.managers import Board
     from callrouter.domain.setup import Setup
     from callrouter.domain.why import Passed, Why
+    from callrouter.flows.queue import Queue
     from callrouter.flows.work import Desk, Entry, Work
 
 LADDER_OVER = 1_000_000
@@ -55,19 +57,21 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What it was told. `bug`: what went wrong by our own fault."""
+    """What it was told. `bug`: what went wrong by our own fault; `seen`: what it looked at."""
 
     told: Told
     why: Why
     answer: Answer
     bug: str | None = None
+    seen: Seen | None = None
 
 
 def arrival(asking: Asking) -> Arrival:
     """The call as routing sees it."""
     work = asking.work
     line, line_known = asking.setup.find_line(work.line.number, work.account)
-    rung, turn = _position(asking)
+    told = sorted((one for one in work.told if one.run == asking.run), key=_attempt)
+    rung, turn = position_after(told)
     return Arrival(
         call=work.id,
         account=work.account,
@@ -80,21 +84,40 @@ def arrival(asking: Asking) -> Arrival:
         turn=turn,
         legs=_legs_so_far(work),
         tried=_tried(asking) if asking.attempt else {},
+        left=_left(asking),
+        diverted_by=diverter(asking.setup, work.account, work.diverted_from),
+        asked=told[0].at if told else None,
+        since=_place(asking),
+        began=began_after(told),
     )
 
 
-def look_at(asking: Asking, *, now: datetime) -> set[str]:
+def look_at(asking: Asking, queue: Queue, *, now: datetime) -> set[str]:
     """Whose facts the decision will want; nobody's when it is about to fail anyway."""
     try:
+        work = asking.work
         facts = Facts(
-            asking.setup, {}, asking.work.facts, known=asking.work.known, card=asking.work.card
+            asking.setup,
+            {},
+            work.facts,
+            known=work.known,
+            card=work.card,
+            waiting=queue.at(now),
         )
         return people_to_look_at(arrival(asking), facts, now=now)
     except Exception:  # noqa: BLE001  the same bug will be met, told and counted by `ask`
         return set()
 
 
-def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, facts_ms: float = 0.0) -> Asked:
+def ask(
+    asking: Asking,
+    board: Board,
+    queue: Queue,
+    desk: Desk,
+    *,
+    now: datetime,
+    facts_ms: float = 0.0,
+) -> Asked:
     """Decide and render. What a bug of ours does to this call stays with this call.
 
     `facts_ms`: how long its batch took to gather facts.
@@ -103,6 +126,7 @@ def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, facts_ms: fl
     work, entry, bug = asking.work, asking.entry, None
     line = work.line
     plain = Arrival(work.id, work.account, work.caller, line, attempt=asking.attempt)
+    seen: Seen | None = None
     try:
         facts = Facts(
             setup=asking.setup,
@@ -112,8 +136,15 @@ def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, facts_ms: fl
             card=work.card,
             new_card=work.new_card,
             card_url=desk.card_url(work.id, now),
+            blocked=work.blocked,
+            own=queue.own(work),
+            since=queue.place_of(work),
+            waiting=queue.at(now),
+            mean_talk_s=queue.mean_talk_s,
         )
-        decided = decide(arrival(asking), facts, entry.can, now=now)
+        call = arrival(asking)
+        decided = decide(call, facts, entry.can, now=now)
+        seen = seen_by(call, facts, entry.can)
     except Exception as error:  # noqa: BLE001  see the module's first line
         bug = f"decide: {type(error).__name__}: {error}"
         decided = last_resort_only(plain, asking.setup, now=now)
@@ -135,7 +166,7 @@ def ask(asking: Asking, board: Board, desk: Desk, *, now: datetime, facts_ms: fl
         decided.decision,
         asking.setup.version,
     )
-    return Asked(told, why, answer, bug)
+    return Asked(told, why, answer, bug, None if bug else seen)
 
 
 def _render_plainly(entry: Entry, decided: Decided) -> tuple[Decided, Answer]:
@@ -145,17 +176,60 @@ def _render_plainly(entry: Entry, decided: Decided) -> tuple[Decided, Answer]:
         return replace(decided, decision=NoOpinion()), NO_OPINION
 
 
-def _position(asking: Asking) -> tuple[int, int]:
-    """Where the ladder goes on: behind the last step that this run was told."""
-    told = [one for one in asking.work.told if one.run == asking.run]
+def position_after(told: Sequence[Told]) -> tuple[int, int]:
+    """Where the ladder goes on: behind the last step of what one run was told, in order.
+
+    Once nothing was left there is nothing left, though somebody may be free again.
+    """
     if not told:
         return 0, 0
+    last = told[-1].decision
+    if isinstance(last, Connect) and not last.steps:
+        return LADDER_OVER, 0
     for one in reversed(told):
+        if isinstance(one.decision, Wait):
+            return one.decision.rung, one.decision.turn
         if isinstance(one.decision, Connect) and one.decision.steps:
-            last = one.decision.steps[-1]
+            step = one.decision.steps[-1]
             more = one is told[-1] or one.decision.ask_again
-            return (last.rung, last.turn + 1) if more else (LADDER_OVER, 0)
+            return (step.rung, step.turn + 1) if more else (LADDER_OVER, 0)
     return LADDER_OVER, 0
+
+
+def began_after(told: Sequence[Told]) -> datetime | None:
+    """When a call began to wait on the rung where it stands, whatever has rung in vain since."""
+    rung, _ = position_after(told)
+    waits = [one.decision for one in told if isinstance(one.decision, Wait)]
+    return waits[-1].began if waits and waits[-1].rung == rung else None
+
+
+def _attempt(told: Told) -> int:
+    return told.attempt
+
+
+def _place(asking: Asking) -> datetime | None:
+    """Its place among those who wait, whatever has rung in vain since it was told to wait.
+
+    A plan that follows a talk begins without one.
+    """
+    state = asking.work.state
+    talked = state is not None and state.answered_at is not None
+    waits = [
+        (told.run, told.attempt, told.decision.since)
+        for told in asking.work.told
+        if isinstance(told.decision, Wait) and (told.run == asking.run or not talked)
+    ]
+    return max(waits)[2] if waits else None
+
+
+def _left(asking: Asking) -> frozenset[str]:
+    """Whom this run left for last."""
+    return frozenset(
+        manager
+        for told in asking.work.told
+        if told.run == asking.run and isinstance(told.decision, Connect | Wait)
+        for manager in told.decision.left
+    )
 
 
 def _legs_so_far(work: Work) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from callrouter.domain.decisions import Reject
 from callrouter.domain.ladders import NEVER
 from callrouter.domain.routing import STRANGER, CallerFacts, CardFacts
-from storage import calls, cards, contacts, counters
+from storage import calls, cards, contacts, counters, known
 from storage.cards import NewCard
-from storage.contacts import Contact, NewContact
+from storage.contacts import NewContact
 from storage.ids import new_id
 from storage.notices import Happening
 
@@ -25,41 +26,42 @@ if TYPE_CHECKING:
 def facts_of(
     conn: Connection, numbers: Iterable[str], setup: Setup, *, now: datetime
 ) -> dict[str, CallerFacts]:
-    """What the base knows of the callers with these numbers (E.164)."""
-    people = contacts.by_numbers(conn, numbers)
-    chosen = {number: found[0] for number, found in people.items()}
-    return _with_cards(conn, chosen, setup, now=now)
+    """What the base knows of the callers with these numbers (E.164); of some only who tried."""
+    wanted = set(numbers)
+    found = _with_missed(conn, known.callers_of(conn, wanted), setup, now=now)
+    for number, tried in _tried(conn, wanted, setup, now=now).items():
+        found[number] = replace(found.get(number, STRANGER), tried=tried)
+    return found
+
+
+def _tried(
+    conn: Connection, numbers: Iterable[str], setup: Setup, *, now: datetime
+) -> dict[str, tuple[str, datetime]]:
+    """Who called these numbers lately and did not reach them, where routing asks for that."""
+    if "tried" not in setup.routing.responsible:
+        return {}
+    return calls.tried_by(conn, numbers, now - timedelta(hours=setup.routing.tried_hours))
 
 
 def facts_of_contacts(
     conn: Connection, ids: Iterable[str], setup: Setup, *, now: datetime
 ) -> dict[str, CallerFacts]:
     """The same by contact, for calls that hang on one already."""
-    return _with_cards(conn, contacts.by_ids(conn, ids), setup, now=now)
+    return _with_missed(conn, known.contacts_of(conn, ids), setup, now=now)
 
 
-def _with_cards(
-    conn: Connection, people: dict[str, Contact], setup: Setup, *, now: datetime
+def _with_missed(
+    conn: Connection, found: dict[str, CallerFacts], setup: Setup, *, now: datetime
 ) -> dict[str, CallerFacts]:
-    ids = {one.id for one in people.values()}
-    theirs = cards.of_contacts(conn, ids)
-    missed = {}
-    if ids and setup.asks_missed_today:
-        midnight = setup.calendar_of(None).local(now).replace(hour=0, minute=0, second=0)
-        missed = dict(calls.missed_since(conn, ids, midnight))
+    if not (found and setup.asks_missed_today):
+        return found
+    midnight = setup.calendar_of(None).local(now).replace(hour=0, minute=0, second=0)
+    missed = calls.missed_since(
+        conn, {one.contact for one in found.values() if one.contact}, midnight
+    )
     return {
-        key: CallerFacts(
-            contact=one.id,
-            name=one.name,
-            relation=one.relation,
-            responsible=one.responsible,
-            tags=one.tags,
-            cards=theirs.get(one.id, ()),
-            talked=one.talked,
-            tried=one.tried,
-            missed_today=missed.get(one.id, 0),
-        )
-        for key, one in people.items()
+        key: replace(one, missed_today=missed.get(one.contact or "", 0))
+        for key, one in found.items()
     }
 
 
@@ -78,51 +80,115 @@ def recognise(conn: Connection, works: Sequence[Work], *, now: datetime) -> None
     if not works:
         return
     setup = works[0].setup
+    for work in works:
+        if _is_another(work):
+            work.contact = None
     by_contact = facts_of_contacts(
         conn, [work.contact for work in works if work.contact], setup, now=now
     )
-    numbers = {
-        work.caller.number
+    numbers = {number for work in works if work.contact is None and (number := _number(work))}
+    by_number = _with_missed(conn, known.callers_of(conn, numbers), setup, now=now)
+    asking = {
+        number
         for work in works
-        if work.contact is None and work.caller.kind == "known" and work.caller.number
+        if work.direction == "in"
+        and not (work.state and work.state.over)
+        and (number := _number(work))
     }
-    by_number = facts_of(conn, numbers, setup, now=now)
+    tried = _tried(conn, asking, setup, now=now)
     for work in works:
+        number = _number(work) or ""
         if work.contact:
             work.facts = by_contact.get(work.contact, STRANGER)
             work.known = not work.stranger
-        elif found := by_number.get(work.caller.number or ""):
+        elif found := by_number.get(number):
             work.facts, work.contact, work.known = found, found.contact, True
+        if one := tried.get(number) if number in asking else _try_of(work):
+            work.facts = replace(work.facts, tried=one)
         work.card = _card_of(work)
 
 
+def _try_of(work: Work) -> tuple[str, datetime] | None:
+    """Who called out in vain, and when: the snapshot hears of it by the call's own facts."""
+    state = work.state
+    vain = state is not None and state.direction == "out" and state.state == "unanswered"
+    return (state.dialer, state.started_at) if vain and state and state.dialer else None
+
+
+def _number(work: Work) -> str | None:
+    """The customer's number, by which he is looked up; an internal call has no customer."""
+    return work.caller.number if work.caller.kind == "known" and not work.internal else None
+
+
+def _is_another(work: Work) -> bool:
+    """True when it turned out that the call is not what its contact and card were found for."""
+    old = work.stored
+    return work.internal or (old is not None and old.direction != work.direction)
+
+
 def _card_of(work: Work) -> CardFacts | None:
-    """The card a call has, else the caller's open one in the line's pipeline."""
-    if work.stored and work.stored.card:
+    """The card a call has, else the caller's open one in the line's pipeline.
+
+    A call out also hangs on one in another pipeline, and on the dialing manager's own before any.
+    """
+    if work.stored and work.stored.card and not _is_another(work):
         return next((one for one in work.facts.cards if one.id == work.stored.card), None)
     pipeline = work.setup.pipeline_of(work.line).key
-    mine = [one for one in work.facts.cards if one.open and one.pipeline == pipeline]
-    return max(mine, key=lambda one: (one.last_contact or NEVER, one.number), default=None)
+    out = work.direction == "out"
+    dialer = work.state.dialer if work.state else None
+    mine = [one for one in work.facts.cards if one.open and (out or one.pipeline == pipeline)]
+
+    def order(one: CardFacts) -> tuple[bool, bool, datetime, int]:
+        own = out and one.manager is not None and one.manager == dialer
+        return own, one.pipeline == pipeline, one.last_contact or NEVER, one.number
+
+    return max(mine, key=order, default=None)
 
 
 def _wants_card(work: Work) -> bool:
     """True when this call is to have a card by now and has none."""
     if work.card or work.state is None or work.state.direction != "in" or not work.caller_told:
         return False
-    if work.caller.kind not in ("known", "withheld", "name"):
+    if work.caller.kind not in ("known", "withheld", "name") or _is_kept_out(work):
         return False
-    if work.caller.number and work.caller.number in work.setup.own_phones:
-        return False
-    if work.stored and work.stored.card:
+    if _is_ours(work) or (work.stored and work.stored.card):
         return False
     card_at = work.setup.routing.card_at
     due = card_at == "ring" or (card_at == "answer" and work.state.answered_at is not None)
     return due and work.facts.relation == "client"
 
 
+def _wants_contact(work: Work) -> bool:
+    """True for a talk with somebody whom we called and did not know: it makes him known."""
+    talked = work.state is not None and work.state.answered_at is not None
+    return (
+        talked
+        and work.direction == "out"
+        and work.contact is None
+        and _number(work) is not None
+        and not _is_ours(work)
+    )
+
+
+def _is_ours(work: Work) -> bool:
+    """True for a number of the company: a manager's own phone, a line."""
+    number, setup = work.caller.number, work.setup
+    return number is not None and (number in setup.own_phones or number in setup.lines)
+
+
+def _is_kept_out(work: Work) -> bool:
+    """True for a blocked caller, one who was rejected, and one who is "not a deal" for a while."""
+    if work.blocked or (work.told and isinstance(work.told[-1].decision, Reject)):
+        return True
+    until = work.facts.no_card_until
+    return bool(until and work.state and work.state.started_at < until)
+
+
 def _make(conn: Connection, works: Sequence[Work], *, now: datetime) -> list[Happening]:
     wanting = [work for work in works if _wants_card(work)]
-    happened = _make_contacts(conn, [w for w in wanting if w.contact is None], now=now)
+    unknown = [work for work in wanting if work.contact is None]
+    unknown += [work for work in works if _wants_contact(work)]
+    happened = _make_contacts(conn, unknown, now=now)
     return happened + _make_cards(conn, wanting, now=now)
 
 
@@ -132,14 +198,15 @@ def _make_contacts(conn: Connection, works: Sequence[Work], *, now: datetime) ->
     for work in works:
         number = _claimed_number(work)
         name = work.caller.raw if work.caller.kind == "name" else ""
-        new.setdefault(number or work.id, NewContact(new_id(now), number, name, work.line.source))
+        source = work.line.source if work.direction == "in" else None
+        new.setdefault(number or work.id, NewContact(new_id(now), number, name, source))
     stand = contacts.make(conn, list(new.values()), now=now)
     made: dict[str, Happening] = {}
     for work in works:
         one = new[_claimed_number(work) or work.id]
         work.contact = stand.get(one.number, one.id) if one.number else one.id
-        work.facts = replace(STRANGER, contact=work.contact, name=one.name)
-        work.stranger = True
+        work.facts = replace(work.facts, contact=work.contact, name=one.name)
+        work.stranger = work.direction == "in"
         if work.contact == one.id and one.id not in made:
             made[one.id] = Happening("contact_made", now, work.id, work.id, contact=one.id)
     return list(made.values())

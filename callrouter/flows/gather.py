@@ -1,19 +1,28 @@
-"""Gathers what is known of managers: load, what holds them, when they were last offered a call."""
+"""Gathers what is known of managers: load, what holds them, what they said, who is cooling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from callrouter.domain.load import LoadParts
-from callrouter.domain.managers import Board, ManagerFacts
-from storage import calls, cards, counters
+from callrouter.domain.managers import (
+    Board,
+    Cooling,
+    Hold,
+    ManagerFacts,
+    Presence,
+    in_order,
+)
+from storage import calls, cards, coolings, counters, presence
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from callrouter.domain.setup import Setup
+    from callrouter.domain.setup import Manager, Setup
+    from storage.coolings import Cooled
+    from storage.counters import Pulse
 
 
 def board_of(conn: Connection, managers: Iterable[str], setup: Setup, *, now: datetime) -> Board:
@@ -23,22 +32,101 @@ def board_of(conn: Connection, managers: Iterable[str], setup: Setup, *, now: da
     pulses = counters.pulses(conn, keys)
     loads = cards.load_of(conn, keys, cards.day_of(now - timedelta(days=setup.load.active_days)))
     today = _today(conn, keys, setup, now)
-    board = {}
-    for key in keys:
-        offer, talk = pulses.get(key, (None, None))
-        talks, strangers = today.get(key, (0, 0))
-        weighed, count = _weigh(loads.get(key, {}), setup)
-        board[key] = ManagerFacts(
-            holds=tuple(holds.get(key, ())),
-            load=LoadParts(in_work=weighed, cards=count, strangers=strangers),
-            last_offer=offer,
-            last_talk=talk,
-            calls_today=talks,
-        )
-    return Board(board)
+    said = presence.last_said(conn, keys)
+    cooled = coolings.in_force(conn, keys, now)
+    return Board(
+        {
+            key: facts_of(
+                setup.managers.get(key),
+                setup,
+                holds=holds.get(key, ()),
+                pulse=pulses.get(key, (None, None)),
+                today=today.get(key, (0, 0)),
+                load=weigh(loads.get(key, {}), setup),
+                said=said.get(key),
+                cooled=cooled.get(key, ()),
+                now=now,
+            )
+            for key in keys
+        }
+    )
 
 
-def _weigh(cards_in: dict[tuple[str, str], int], setup: Setup) -> tuple[float, int]:
+def facts_of(
+    manager: Manager | None,
+    setup: Setup,
+    *,
+    holds: Sequence[Hold],
+    pulse: Pulse,
+    today: tuple[int, int],
+    load: tuple[float, int],
+    said: Presence | None,
+    cooled: Sequence[Cooled],
+    now: datetime,
+) -> ManagerFacts:
+    """What all that is known of a manager amounts to at a moment.
+
+    `today`: his calls, and the strangers' among them; `load`: as `weigh` gives it; `said`: last of
+    his presence, maybe past its end; `cooled`: what cools him or one of his phones now.
+    """
+    return ManagerFacts(
+        holds=_without_wrap_up(in_order(holds), said),
+        load=LoadParts(in_work=load[0], cards=load[1], strangers=today[1]),
+        presence=_in_force(said, now),
+        cooling=_cooling(manager, cooled, setup),
+        last_offer=pulse[0],
+        last_talk=pulse[1],
+        calls_today=today[0],
+    )
+
+
+def _in_force(said: Presence | None, now: datetime) -> Presence | None:
+    return said if said and (said.until is None or said.until > now) else None
+
+
+def _without_wrap_up(holds: Sequence[Hold], said: Presence | None) -> tuple[Hold, ...]:
+    """A wrap-up is over for who said later that he is available."""
+    if said is None or said.state != "available":
+        return tuple(holds)
+    return tuple(hold for hold in holds if hold.kind != "wrap_up" or hold.since > said.since)
+
+
+def _cooling(manager: Manager | None, cooled: Sequence[Cooled], setup: Setup) -> Cooling | None:
+    """By what he is rung last, and until when.
+
+    The cooling of a phone counts only where all his phones are cooled, until the first of them is
+    not. A dial that he has at every account is one phone.
+    """
+    counting = [one for one in cooled if one.dial is None]
+    if manager and len(counting) < len(cooled):
+        phones: list[Cooled] = []
+        for account, dial in _phones(manager, setup):
+            of_it = [one for one in cooled if one.dial == dial and account in (None, one.account)]
+            if not of_it:
+                phones = []
+                break
+            phones.append(max(of_it, key=lambda one: one.ends_at))
+        if phones:
+            counting.append(min(phones, key=lambda one: one.ends_at))
+    if not counting:
+        return None
+    longest = max(counting, key=lambda one: one.ends_at)
+    return Cooling(longest.reason, longest.ends_at, longest.strikes)
+
+
+def _phones(manager: Manager, setup: Setup) -> list[tuple[str | None, str]]:
+    """His phones as (account, dial); account None: the same at every one."""
+    if not isinstance(manager.dial, dict):
+        return [(None, dial) for dial in manager.dials("")]
+    return [
+        (account, dial)
+        for account in manager.dial
+        if account in setup.accounts
+        for dial in manager.dials(account)
+    ]
+
+
+def weigh(cards_in: dict[tuple[str, str], int], setup: Setup) -> tuple[float, int]:
     """The weight of a manager's cards, and how many of them weigh anything."""
     weighed, count = 0.0, 0
     for (pipeline, status), cards_there in cards_in.items():
@@ -48,6 +136,12 @@ def _weigh(cards_in: dict[tuple[str, str], int], setup: Setup) -> tuple[float, i
         weighed += weight * cards_there
         count += cards_there if weight else 0
     return round(weighed, 6), count
+
+
+def midnight_of(office: str | None, setup: Setup, now: datetime) -> datetime:
+    """When the office's day began."""
+    local = setup.calendar_of(office).local(now)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _today(
@@ -60,8 +154,7 @@ def _today(
         manager = setup.managers.get(key)
         office = manager.office if manager else None
         if office not in midnights:
-            local = setup.calendar_of(office).local(now)
-            midnights[office] = local.replace(hour=0, minute=0, second=0, microsecond=0)
+            midnights[office] = midnight_of(office, setup, now)
         by_midnight.setdefault(midnights[office], []).append(key)
     found: dict[str, tuple[int, int]] = {}
     for midnight, people in by_midnight.items():

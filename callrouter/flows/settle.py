@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from callrouter.domain.calls import Leg
 from callrouter.domain.ladders import NEVER
+from callrouter.flows import cooling, obligations
 from callrouter.flows.callers import identify
 from callrouter.flows.work import Work
-from storage import calls, cards, contacts, counters, journal, notices
+from storage import batches, calls, cards, contacts, counters, journal, notices
+from storage.batches import Written
 from storage.cards import CardState
 from storage.notices import Happening
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 LONGEST = timedelta(days=2)
 """Resets and talks further back than this cannot touch a call that is still open."""
+
+SAME_CALL_FOR = timedelta(hours=24)
+"""So far from its beginning a call cannot be the consultation that a transfer names by its id."""
 
 
 def load_works(conn: Connection, ids: Iterable[str], setup: Setup) -> dict[str, Work]:
@@ -53,7 +58,12 @@ def works_of(conn: Connection, stored: Mapping[str, StoredCall], setup: Setup) -
 
 
 def fold_all(conn: Connection, works: dict[str, Work], setup: Setup, *, now: datetime) -> None:
-    """Fold calls; others whose phone has answered one of these join them, as theirs are over."""
+    """Fold calls; others that are over by what these tell join them.
+
+    So are consultations that a transfer put together with one of these, and talks whose phone has
+    answered one of these.
+    """
+    _join(conn, works, setup)
     accounts = {work.account for work in works.values()}
     resets = journal.resets_of(conn, accounts, now - LONGEST)
     for work in works.values():
@@ -65,11 +75,12 @@ def fold_all(conn: Connection, works: dict[str, Work], setup: Setup, *, now: dat
     since = min(talk.answered_at for talk in talks) - LONGEST
     phones = {(talk.account, talk.dial) for talk in talks if talk.dial}
     others = [t for t in calls.talks_on(conn, phones, since) if t.call not in works]
-    joined = load_works(conn, _ousted(talks, others), setup)
-    for work in joined.values():
+    ousted = load_works(conn, _ousted(talks, others), setup)
+    _join(conn, ousted, setup)
+    for work in ousted.values():
         work.resets = tuple(resets.get(work.account, ()))
         work.fold(now)
-    works |= joined
+    works |= ousted
     answered = _by_phone([*talks, *others])
     for work in works.values():
         if superseded := _superseded(work, answered):
@@ -77,9 +88,33 @@ def fold_all(conn: Connection, works: dict[str, Work], setup: Setup, *, now: dat
             work.fold(now)
 
 
+def _join(conn: Connection, works: dict[str, Work], setup: Setup) -> None:
+    """Load the consultations that these calls' transfers name, and mark all that were such."""
+    told: dict[tuple[str, str], list[datetime]] = {}
+    for work in works.values():
+        for event in work.events:
+            if event.joins:
+                told.setdefault((work.account, event.joins), []).append(event.moment)
+    here = {(work.account, work.ref) for work in works.values()}
+    named = calls.find(conn, told.keys() - here)
+    # One that ended by it was folded so already, and learns nothing new.
+    fresh = {
+        one.id: one for ref, one in named.items() if not (one.over_at and one.ended_at in told[ref])
+    }
+    works |= works_of(conn, fresh, setup)
+    found = journal.joins_of(conn, {(work.account, work.ref) for work in works.values()})
+    for work in works.values():
+        ref = (work.account, work.ref)
+        began = min((event.moment for event in work.events), default=None)
+        moments = [*found.get(ref, ()), *told.get(ref, ())]
+        near = [one for one in moments if began and abs(one - began) < SAME_CALL_FOR]
+        if near:
+            work.join(min(near))
+
+
 def _talks(works: Iterable[Work]) -> list[Talk]:
     return [
-        calls.Talk(work.id, leg.ref, work.account, leg.dial, leg.answered_at)
+        calls.Talk(work.id, leg.ref, work.account, leg.dial, leg.answered_at, leg.outbound)
         for work in works
         if work.state
         for leg in work.state.legs
@@ -93,15 +128,20 @@ def _ousted(new: Sequence[Talk], others: Sequence[Talk]) -> set[str]:
     return {
         old.call
         for old in others
-        if any(moment > old.answered_at for moment, _ in answered.get((old.account, old.dial), ()))
+        if not old.ended
+        and any(moment > old.answered_at for moment, _ in answered.get((old.account, old.dial), ()))
     }
 
 
 def _by_phone(talks: Iterable[Talk]) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
-    """When each phone answered, and which call, in order."""
+    """When each phone answered, and which call, in order.
+
+    One that called out has answered nothing: the talk before may wait until it comes back.
+    """
     found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
     for talk in sorted(talks, key=lambda one: one.answered_at):
-        found.setdefault((talk.account, talk.dial), []).append((talk.answered_at, talk.call))
+        if not talk.outbound:
+            found.setdefault((talk.account, talk.dial), []).append((talk.answered_at, talk.call))
     return found
 
 
@@ -119,6 +159,28 @@ def _superseded(
     return found
 
 
+def number(
+    conn: Connection,
+    works: Sequence[Work],
+    setup: Setup,
+    *,
+    heard: Collection[str] = (),
+    events: int = 0,
+    now: datetime,
+) -> int:
+    """Number the transaction that is about to write these calls.
+
+    `heard`: those of which it brings new `events`. What decides comes before, what is decided by it
+    after: so the past can be told in the order in which it was known.
+    """
+    written: dict[str, Written] = {}
+    for work in works:
+        new = work.stranger and not (work.stored and work.stored.stranger)
+        if work.id not in heard or work.superseded or work.joined or new:
+            written[work.id] = Written(work.superseded, work.joined, new)
+    return batches.number(conn, written, setup=setup.version, events=events, now=now)
+
+
 def write(
     conn: Connection, works: Sequence[Work], happened: Sequence[Happening], *, now: datetime
 ) -> None:
@@ -131,10 +193,16 @@ def write(
     pairs = [(work.as_stored(), work.state or work.fold(now)) for work in works]
     new = frozenset(work.id for work in works if work.new)
     calls.save(conn, pairs, new=new, now=now)
-    counters.beat(conn, _beats(works, now))
-    came_by = {w.contact: w.line.source for w in works if w.new and w.known and w.contact}
+    counters.beat(conn, beats_of(works, now))
+    came_by = {
+        work.contact: work.line.source
+        for work in works
+        if work.new and work.known and work.contact and work.direction == "in"
+    }
     contacts.set_last_source(conn, {c: source for c, source in came_by.items() if source}, now=now)
     more = _talked(conn, works, now=now) + _milestones(conn, works, now=now)
+    more += obligations.follow(conn, works, now=now)
+    more += cooling.follow(conn, works, now=now)
     notices.record(conn, [*happened, *more], now=now)
     notices.tell(conn, [work.id for work in works], now=now)
 
@@ -145,11 +213,13 @@ def settle(conn: Connection, ids: Sequence[str], setup: Setup, *, now: datetime)
     fold_all(conn, works, setup, now=now)
     found = list(works.values())
     happened = identify(conn, found, now=now)
+    if found:
+        number(conn, found, setup, now=now)
     write(conn, found, happened, now=now)
     return found
 
 
-def _beats(works: Sequence[Work], now: datetime) -> dict[str, Pulse]:
+def beats_of(works: Sequence[Work], now: datetime) -> dict[str, Pulse]:
     """The latest offer and talk of every manager in these calls."""
     beats: dict[str, Pulse] = {}
     for work in works:
@@ -173,9 +243,10 @@ def _talked(conn: Connection, works: Sequence[Work], *, now: datetime) -> list[H
     last: dict[str, tuple[str, datetime]] = {}
     for work in talked:
         for leg in _talks_with_managers(work):
-            moment = leg.ended_at or leg.answered_at or now
+            heard = leg.ended_at if not leg.presumed else None
+            moment = heard or leg.answered_at or now
             old = last.get(work.contact or "")
-            if work.contact and leg.manager and (old is None or moment > old[1]):
+            if work.contact and leg.manager and (old is None or moment >= old[1]):
                 last[work.contact] = (leg.manager, moment)
     contacts.note_talk(conn, last, now=now)
 
@@ -213,26 +284,32 @@ def _touch(card: CardState, work: Work) -> CardState:
 
 
 def _own(conn: Connection, card: CardState, work: Work, *, now: datetime) -> CardState:
-    """The first talker keeps a card that is nobody's; a talk that was too short gives it back.
+    """Whose a talk makes a card; one that was too short gives it back.
 
-    A call decides anew only when it has learned of another event, and never over what a person or
-    another call decided.
+    The first talker keeps a card that is nobody's; with `owner = "last"` a later talk takes it over
+    from whoever had it when it began. A call decides anew only when it has learned of another
+    event, and never over what was decided after its talk.
     """
-    managers = work.setup.managers
-    owner = work.state.owner if work.state else None
-    if owner and not (owner in managers and managers[owner].owns_cards):
-        owner = None
-    if owner == card.manager or card.manager_by not in (None, work.id):
+    state, managers = work.state, work.setup.managers
+    owner = state.owner if state else None
+    since = state.owner_since if state else None
+    mine = card.manager_by in (None, work.id)
+    last = work.setup.routing.owner == "last"
+    takes = last and since is not None and (card.manager_at is None or since > card.manager_at)
+    if owner == card.manager or not (mine or takes):
         return card
     act = f"own:{owner or '-'}@{len(work.events)}"
     if not cards.claim_acts(conn, [(work.id, act)], now=now):
         return card
+    by: str | None = work.id
+    if owner is None:
+        owner, by = cards.owner_before(conn, card.id, work.id) if last else (None, None)
     return replace(
         card,
         manager=owner,
-        manager_by=work.id if owner else None,
-        manager_at=work.state.answered_at if work.state else now,
-        team=managers[owner].team if owner else None,
+        manager_by=by,
+        manager_at=since or (state.answered_at if state else now),
+        team=managers[owner].team if owner in managers else None,
     )
 
 

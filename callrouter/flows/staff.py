@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from callrouter.domain.load import LoadParts
-    from callrouter.domain.managers import Hold
+    from callrouter.domain.managers import Cooling, Hold, Presence
     from callrouter.domain.setup import Manager, Setup
 
-ManagerState = Literal["available", "busy", "off_shift", "absent", "inactive"]
+ManagerState = Literal["available", "busy", "pause", "off", "off_shift", "absent", "inactive"]
 
 
 @dataclass(frozen=True, slots=True)
 class AtDesk:
-    """A manager at a moment. `hold`: what makes him busy, even one who is not on shift."""
+    """A manager at a moment. `hold`: what makes him busy, even one who is not on shift.
+
+    `presence`: what was said of him and holds now; `cooling`: why he is rung last.
+    """
 
     manager: Manager
     state: ManagerState
     load: LoadParts
     hold: Hold | None = None
+    presence: Presence | None = None
+    cooling: Cooling | None = None
 
 
 def managers_now(
@@ -47,10 +52,13 @@ def managers_now(
         standing = stand(one, facts, start=now, now=now)
         hold = standing.hold if standing.busy else None
         state: ManagerState = "busy" if hold else "available"
-        match at_work.absence(one):
-            case ("inactive" | "absent" | "off_shift" as away, _):
+        match at_work.absence(one, facts.presence):
+            case ("paused", _):
+                state = "pause"
+            case ("inactive" | "absent" | "off_shift" | "off" as away, _):
                 state = away
             case _:
                 pass
-        found.append(AtDesk(one, state, facts.parts(now), hold))
+        parts = facts.parts(now)
+        found.append(AtDesk(one, state, parts, hold, facts.presence, facts.cooling))
     return found

@@ -11,14 +11,20 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from callrouter.domain.blocks import Blocked
 from callrouter.domain.calls import Leg, Told, holds_of
+from callrouter.domain.decisions import Reject
 from callrouter.domain.events import OF_A_CALL, CallEvent
 from callrouter.domain.managers import Board
+from callrouter.domain.past import Seen
 from callrouter.domain.why import Why
+from callrouter.flows import tidings
 from callrouter.flows.asking import Asking, ask, look_at
+from callrouter.flows.blocks import blocked
 from callrouter.flows.callers import identify
 from callrouter.flows.gather import board_of
-from callrouter.flows.settle import fold_all, load_works, works_of, write
+from callrouter.flows.queue import Queue, queue_for
+from callrouter.flows.settle import fold_all, load_works, number, works_of, write
 from callrouter.flows.work import Already, Batch, Desk, Entry, Taken, Work
 from storage import calls, journal
 from storage.journal import Raw
@@ -27,6 +33,7 @@ from webhooks.provider import Answer
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from callrouter.domain.decisions import Decision
     from callrouter.domain.setup import Setup
     from storage.calls import StoredCall
     from storage.journal import EventKey, Stored
@@ -75,9 +82,12 @@ class _Taking:
     works: dict[str, Work] = field(default_factory=dict)
     stored: dict[EventKey, Stored] = field(default_factory=dict)
     first: dict[EventKey, _Item] = field(default_factory=dict)
-    told: dict[tuple[str, int, int], tuple[str, Told, Why]] = field(default_factory=dict)
+    told: dict[tuple[str, int, int], tuple[str, Told, Why, Seen | None]] = field(
+        default_factory=dict
+    )
     corrected: dict[EventKey, tuple[bytes, str]] = field(default_factory=dict)
     bugs: list[str] = field(default_factory=list)
+    queue: Queue = field(default_factory=Queue)
 
     def run(self) -> Batch:
         began = perf_counter()
@@ -86,14 +96,17 @@ class _Taking:
         self._remember()
         self.works = {id_: work for id_, work in self.works.items() if work.events}
         fold_all(self.conn, self.works, self.setup, now=self.now)
-        happened = identify(self.conn, list(self.works.values()), now=self.now)
         asking = [one for one in self.items if one.event.asks and one.work and not one.settled]
+        self._look_up_blocks({item.work.id for item in asking if item.work})
+        happened = identify(self.conn, list(self.works.values()), now=self.now)
         board = self._gather(asking)
         facts_ms = (perf_counter() - began) * 1000
         for item in asking:
             self._answer(item, board, facts_ms)
+        events = self._new_events()
+        batch = self._number(events)
         write(self.conn, list(self.works.values()), happened, now=self.now)
-        self._store()
+        self._store(events, batch)
         return Batch(
             taken=[self._taken(item) for item in self.items],
             board=board,
@@ -142,8 +155,8 @@ class _Taking:
         for item in self.items:
             ringing = item.event.kind == "ringing" and item.event.asks
             told = item.work.told if item.work else []
-            if ringing and told and not item.event.own_key:
-                continue  # whether it is a repeat depends on whether its plan has run out
+            if is_counted(item.event) and (told or item.key in self.first):
+                continue  # whether it is a repeat depends on what was told since
             if (item.entry.already and item.event.asks and item.key in self.stored) or (
                 self._is_repeat(item)
             ):
@@ -159,6 +172,7 @@ class _Taking:
         raw = _with_answer(item.entry.raw, answer)
         journal.remember(self.conn, [(item.event, None, raw)])
         item.taken = Taken(answer)
+        tidings.hear(self.conn, item.event, self.setup, now=self.now)
         if item.event.kind == "reset":
             begun = calls.open_before(self.conn, item.event.account, item.event.moment)
             missing = [id_ for id_ in begun if id_ not in self.works]
@@ -180,20 +194,51 @@ class _Taking:
         item.taken = Taken(answer, stored.call, repeat=True)
         return True
 
+    def _look_up_blocks(self, asking: set[str]) -> None:
+        """For those that ask, and for calls past us that would be given a card."""
+        works = [
+            work
+            for id_, work in self.works.items()
+            if id_ in asking or not (work.stored and work.stored.card)
+        ]
+        numbers = {work.caller.number for work in works if work.caller.number}
+        found = blocked(self.conn, numbers, self.setup, now=self.now) if numbers else {}
+        for work in works:
+            work.blocked = found.get(work.caller.number or "")
+        for item in self.items:
+            if item.work and item.entry.already and item.entry.already.decision:
+                item.work.blocked = _blocked_by(item.entry.already.decision, item.work)
+
     def _gather(self, asking: Sequence[_Item]) -> Board:
         """What those who ask need of managers; nothing of anybody when nobody asks."""
         if not asking:
             return Board()
         people: set[str] = set()
+        works = [item.work for item in asking if item.work]
+        self.queue = queue_for(self.conn, works, self.setup, self._setup_of, now=self.now)
+        for work in self.works.values():
+            self.queue.note(work)
         for item in asking:
             if item.work and not item.entry.already:
-                people |= look_at(_asking(item, item.work, self.setup), now=self.now)
+                people |= look_at(self._foresee(item, item.work), self.queue, now=self.now)
         for work in self.works.values():
             people.update(leg.manager for leg in _legs(work) if leg.manager)
         board = board_of(self.conn, people, self.setup, now=self.now)
         for work in self.works.values():
             self._place(work, board)
         return board
+
+    def _foresee(self, item: _Item, work: Work) -> Asking:
+        """The asking that it will be if it is none that was answered before."""
+        run = max((one.run for one in work.told), default=0)
+        began = [one for one in work.told if one.run == run]
+        if item.event.kind == "ringing":
+            return replace(_asking(item, work, self.setup), run=run + bool(began))
+        setup = self._setup_of(began[0].setup) if began else self.setup
+        return replace(_asking(item, work, setup), run=run)
+
+    def _setup_of(self, version: int) -> Setup:
+        return self.desk.setups.at(self.conn, version)
 
     def _place(self, work: Work, board: Board) -> None:
         holds = holds_of(work.id, _legs(work), now=self.now, stranger=work.stranger)
@@ -208,12 +253,13 @@ class _Taking:
         if item.entry.already:
             self._put_told(item, work, item.entry.already)
         elif placed := self._find_place(item, work):
-            asked = ask(placed, board, self.desk, now=self.now, facts_ms=facts_ms)
+            asked = ask(placed, board, self.queue, self.desk, now=self.now, facts_ms=facts_ms)
             if asked.bug:
                 self.bugs.append(f"{asked.bug} (call {work.id})")
-            self._tell(work, asked.told, asked.why)
+            self._tell(work, asked.told, asked.why, asked.seen)
             item.taken = Taken(asked.answer, work.id, asked.told.decision, asked.why)
         work.fold(self.now)
+        self.queue.note(work)
         self._place(work, board)
 
     def _find_place(self, item: _Item, work: Work) -> Asking | None:
@@ -223,40 +269,48 @@ class _Taking:
         attempt = 0
         if event.kind == "next":
             attempt = event.attempt or self._guess_attempt(event, work, run)
+            item.event = replace(event, key=key_of_asking(event, run, attempt))
             same = [one for one in work.told if (one.run, one.attempt) == (run, attempt)]
             if same:
                 self._tell_again(item, same[0])
                 return None
+            if is_counted(event) and self._is_known(item):
+                return None
         elif same := [one for one in work.told if (one.run, one.attempt) == (run, 0)]:
             again = same[0] if not state.plan_over else None
             if state.over and not state.presumed:
-                again = next((t for t in work.told if t.key == _run_key(event, t.run)), None)
+                again = next(
+                    (t for t in work.told if t.key == key_of_asking(event, t.run, 0)), None
+                )
             if again:
-                item.event = replace(event, key=_run_key(event, again.run))
+                item.event = replace(event, key=key_of_asking(event, again.run, 0))
                 self._tell_again(item, again)
                 return None
             run += 1
-            item.event = replace(event, key=_run_key(event, run))
-            self.stored |= journal.find(self.conn, [item.key])
-            if self._is_repeat(item):
+            item.event = replace(event, key=key_of_asking(event, run, 0))
+            if self._is_known(item):
                 return None
         if item.event not in work.events:
             work.hear(item.event)
         placed = _asking(item, work, self.setup)
         setup = self.setup
         if attempt and (began := [one for one in work.told if one.run == run]):
-            setup = self.desk.setups.at(self.conn, began[0].setup)
+            setup = self._setup_of(began[0].setup)
         return replace(placed, run=run, attempt=attempt, setup=setup)
 
     def _tell_again(self, item: _Item, told: Told) -> None:
         """The same asking of the same call: the bytes of the first, under a key of its own."""
-        self.stored |= journal.find(self.conn, [item.key])
-        if self._is_repeat(item) or item.work is None:
+        if self._is_known(item) or item.work is None:
             return
         answer = self._answer_to(item.event.account, told.key) or item.entry.render(told.decision)
         if item.event not in item.work.events:
             item.work.hear(item.event)
         item.taken = Taken(answer, item.work.id, told.decision)
+
+    def _is_known(self, item: _Item) -> bool:
+        """The same as `_is_repeat`, for a key that was found out just now."""
+        self.stored |= journal.find(self.conn, [item.key])
+        return self._is_repeat(item)
 
     def _answer_to(self, account: str, key: str) -> Answer | None:
         for item in self.items:
@@ -276,7 +330,7 @@ class _Taking:
     def _put_told(self, item: _Item, work: Work, already: Already) -> None:
         """Write what was told while the base was silent over what a late commit left."""
         event = item.event
-        known = next((one for one in work.events if _is_the_same(one, event)), None)
+        known = find_told(work, event, told=already.decision is not None)
         run = max((one.run for one in work.told), default=0)
         if known and known is not event:
             item.event = known
@@ -294,7 +348,7 @@ class _Taking:
             )
             if not attempt and work.told:
                 run += 1
-            item.event = replace(event, key=_run_key(event, run) if not attempt else event.key)
+            item.event = replace(event, key=key_of_asking(event, run, attempt))
             work.events = [one for one in work.events if one is not event] + [item.event]
             place = (run, attempt)
         item.taken = Taken(already.answer, work.id, already.decision, already.why)
@@ -302,15 +356,16 @@ class _Taking:
             told = Told(item.event.key, *place, event.received, already.decision, already.why.setup)
             self._tell(work, told, already.why)
 
-    def _tell(self, work: Work, told: Told, why: Why) -> None:
+    def _tell(self, work: Work, told: Told, why: Why, seen: Seen | None = None) -> None:
         place = (told.run, told.attempt)
         work.told = [one for one in work.told if (one.run, one.attempt) != place] + [told]
-        self.told[work.id, *place] = (work.id, told, why)
+        work.whys[place] = why
+        self.told[work.id, *place] = (work.id, told, why, seen)
 
     # What is written at the end
 
-    def _store(self) -> None:
-        events = []
+    def _new_events(self) -> list[tuple[CallEvent, str | None, Raw]]:
+        events: list[tuple[CallEvent, str | None, Raw]] = []
         for item in self.items:
             if item.same_as or (item.taken and item.taken.repeat) or item.work is None:
                 if item.entry.trouble and not item.same_as and item.work is None:
@@ -321,7 +376,25 @@ class _Taking:
             events.append((item.event, item.work.id, raw))
             if item.entry.trouble:
                 self._set_aside(item, *item.entry.trouble)
-        journal.remember(self.conn, events)
+        return events
+
+    def _number(self, events: Sequence[tuple[CallEvent, str | None, Raw]]) -> int | None:
+        """The number of this transaction; None for one that writes no call."""
+        if not self.works:
+            return None
+        works = list(self.works.values())
+        new = [
+            (event, call)
+            for event, call, _ in events
+            if (event.account, event.key) not in self.stored
+        ]
+        heard = {call for _, call in new if call}
+        return number(self.conn, works, self.setup, heard=heard, events=len(new), now=self.now)
+
+    def _store(
+        self, events: Sequence[tuple[CallEvent, str | None, Raw]], batch: int | None
+    ) -> None:
+        journal.remember(self.conn, events, batch=batch)
         journal.set_answers(self.conn, self.corrected)
         calls.keep_told(self.conn, list(self.told.values()))
 
@@ -358,17 +431,43 @@ def _with_minute(event: CallEvent) -> CallEvent:
     return replace(event, key=f"{event.key}~t{int(event.received.timestamp()) // 60}")
 
 
-def _run_key(event: CallEvent, run: int) -> str:
-    """A `ringing`'s key: its own, or the derived one with our count of the call's plans."""
-    return event.key if event.own_key or not run else f"{event.key}~r{run}"
+def key_of_asking(event: CallEvent, run: int, attempt: int) -> str:
+    """The key of an event that asks: its own, or the derived one with our count.
+
+    Of the call's plans for a `ringing`, of the askings for a `next` that says nothing of itself.
+    """
+    if not is_counted(event) or (run, attempt) in ((0, 0), (0, 1)):
+        return event.key
+    return f"{event.key}~r{run}n{attempt}" if attempt else f"{event.key}~r{run}"
 
 
-def _is_the_same(stored: CallEvent, event: CallEvent) -> bool:
-    """True when the base has this very event, maybe under the key of a later plan."""
-    if stored.key == event.key:
-        return True
-    base = stored.key.split("~r")[0]
-    return base == event.key and stored.received == event.received and not event.own_key
+def is_counted(event: CallEvent) -> bool:
+    """True where the PBX gives no id, and nothing else tells one asking from the next."""
+    if event.own_key or not event.asks:
+        return False
+    return event.kind == "ringing" or (event.attempt is None and event.at is None)
+
+
+def find_told(work: Work, event: CallEvent, *, told: bool) -> CallEvent | None:
+    """The same event as the call has it already, maybe under the key of a later asking.
+
+    `told`: it was told something new, so that one with the same derived key may be another asking.
+    """
+    same = [
+        one
+        for one in work.events
+        if one.key == event.key or (is_counted(event) and one.key.split("~r")[0] == event.key)
+    ]
+    if told and is_counted(event):
+        same = [one for one in same if one.received == event.received]
+    return same[-1] if same else None
+
+
+def _blocked_by(told: Decision, work: Work) -> Blocked | None:
+    """What kept a call out when it was told so, whatever stands on the list by now."""
+    if isinstance(told, Reject) and told.reason == "blocked":
+        return work.blocked or Blocked(work.caller.number or "")
+    return None
 
 
 def _asking(item: _Item, work: Work, setup: Setup) -> Asking:

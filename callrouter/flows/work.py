@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from callrouter.domain.calls import CallState, Limits, Told, fold
-from callrouter.domain.phones import Caller, read_caller
+from callrouter.domain.calls import CallState, Limits, Told, direction_of
+from callrouter.domain.fold import fold
+from callrouter.domain.phones import Caller, read_caller, read_number, spelled
 from callrouter.domain.routing import STRANGER, CallerFacts, CardFacts
 from callrouter.domain.setup import Line
 from callrouter.domain.targets import phones_of
 from storage.calls import StoredCall
 
 if TYPE_CHECKING:
+    from callrouter.domain.blocks import Blocked
     from callrouter.domain.decisions import Can, Decision
-    from callrouter.domain.events import CallEvent
+    from callrouter.domain.events import CallEvent, Direction
     from callrouter.domain.managers import Board
     from callrouter.domain.setup import Setup
     from callrouter.domain.why import Why
@@ -104,6 +106,7 @@ class Work:
     told: list[Told] = field(default_factory=list)
     resets: tuple[datetime, ...] = ()
     superseded: dict[str, datetime] = field(default_factory=dict)
+    joined: datetime | None = None
     state: CallState | None = None
     facts: CallerFacts = STRANGER
     known: bool = False
@@ -111,7 +114,10 @@ class Work:
     new_card: bool = False
     contact: str | None = None
     stranger: bool = False
+    blocked: Blocked | None = None
+    whys: dict[tuple[int, int], Why] = field(default_factory=dict)  # not stored yet
     _parties: tuple[Line, bool, Caller] | None = None
+    _direction: Direction | None = None
 
     @property
     def new(self) -> bool:
@@ -120,13 +126,17 @@ class Work:
     def fold(self, now: datetime) -> CallState:
         """Fold its events as they stand now, and keep the state."""
         setup = self.setup
-        owner_min_talk_s = setup.routing.owner_min_talk_s
-        limits = Limits(owner_min_talk_s=owner_min_talk_s)
+        owner, owner_min_talk_s = setup.routing.owner, setup.routing.owner_min_talk_s
+        limits = Limits(owner_min_talk_s=owner_min_talk_s, owner=owner)
         if account := setup.accounts.get(self.account):
-            limits = Limits(account.ring_slack_s, account.max_talk_s, owner_min_talk_s)
+            slack, longest = account.ring_slack_s, account.max_talk_s
+            limits = Limits(slack, longest, owner_min_talk_s, owner)
 
         def wrap_up(manager: str) -> int:
             return setup.managers[manager].wrap_up_s if manager in setup.managers else 0
+
+        def owns_cards(manager: str) -> bool:
+            return manager in setup.managers and setup.managers[manager].owns_cards
 
         self.state = fold(
             self.events,
@@ -137,15 +147,50 @@ class Work:
             wrap_up=wrap_up,
             resets=self.resets,
             superseded=self.superseded,
+            direction=self.direction,
+            joined=self.joined,
+            owns_cards=owns_cards,
         )
         return self.state
 
     def hear(self, event: CallEvent) -> None:
         """Add an event of the call; who calls whom may be known better after it."""
         self.events.append(event)
-        self._parties = None
+        self._parties = self._direction = None
+
+    def join(self, moment: datetime) -> None:
+        """It was a consultation, put together at this moment with the call it was about."""
+        self.joined = moment
+        self._parties = self._direction = None
+
+    def use(self, setup: Setup) -> None:
+        """Go on with another version of Setup."""
+        if setup is not self.setup:
+            self.setup = setup
+            self._parties = self._direction = None
 
     # Who called whom: the first event by order that says so.
+
+    @property
+    def direction(self) -> Direction:
+        """A call out to one of our own phones is an internal one."""
+        if self._direction is None:
+            found = direction_of(self.events)
+            if found == "out" and self._is_ours(self._first("called")):
+                found = "internal"
+            self._direction = found
+        return self._direction
+
+    def _is_ours(self, called: str | None) -> bool:
+        if not called:
+            return False
+        number = read_number(called, self.setup.company.region)
+        return spelled(called) in self.setup.inside_dials or number in self.setup.own_phones
+
+    @property
+    def internal(self) -> bool:
+        """True when no customer is on it: it makes no contact, no card, no obligation."""
+        return self.joined is not None or self.direction == "internal"
 
     @property
     def line(self) -> Line:
@@ -166,25 +211,25 @@ class Work:
 
     def _who(self) -> tuple[Line, bool, Caller]:
         if self._parties is None:
-            line, known = self._find_line()
-            caller = self.stored.caller if self.stored else None
+            direction = self.direction
+            old = self.stored if self.stored and self.stored.direction == direction else None
+            line, known = self._find_line(old)
+            caller = old.caller if old else None
             if caller is None or caller.kind == "withheld":
+                customer = self._first("called" if direction == "out" else "caller")
                 region = self.setup.region_of(line)
-                caller = read_caller(
-                    self._first("caller"), region, internal=self.setup.inside_dials
-                )
+                caller = read_caller(customer, region, internal=self.setup.inside_dials)
             self._parties = (line, known, caller)
         return self._parties
 
-    def _find_line(self) -> tuple[Line, bool]:
-        old = self.stored
+    def _find_line(self, old: StoredCall | None) -> tuple[Line, bool]:
         if old and old.line_known and (line := self.setup.lines.get(old.line)):
             return line, True
-        called = self._first("called")
+        ours = self._first("caller" if self.direction == "out" else "called")
         if self.account not in self.setup.accounts:  # taken out of the setup; its calls go on
-            gone = old.line if old else called or ""
+            gone = self.stored.line if self.stored else ours or ""
             return Line(gone, last_resort="", account=self.account), False
-        return self.setup.find_line(called, self.account)
+        return self.setup.find_line(ours, self.account)
 
     @property
     def caller_told(self) -> bool:
@@ -205,6 +250,7 @@ class Work:
         line, line_known = self.line, self.line_known
         state = self.state or self.fold(self.events[0].received)
         old = self.stored
+        source = line.source if state.direction == "in" else None
         return StoredCall(
             id=self.id,
             account=self.account,
@@ -217,10 +263,10 @@ class Work:
             caller=self.caller,
             contact=self.contact,
             card=self.card.id if self.card else None,
-            stranger=self.stranger,
+            stranger=self.stranger and state.direction == "in",
             office=old.office if old else line.office,
-            team=(old.team if old else None) or self._team_of(state.talker),
-            source=old.source if old else line.source,
+            team=(old.team if old else None) or self._team_of(state.talker or state.dialer),
+            source=old.source if old and old.direction == state.direction else source,
             over_at=old.over_at if old else None,
         )
 

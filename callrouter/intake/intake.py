@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from callrouter import metrics
+from callrouter.flows import blocks
 from callrouter.flows.gather import board_of
 from callrouter.flows.remember import open_calls
 from callrouter.flows.sweep import AT_ONCE as SWEPT_AT_ONCE
@@ -124,6 +125,7 @@ class Intake:
         self.snapshot.use(setup)
         board = await database.read(_everybody, setup, now=now)
         self.snapshot.refresh(board)
+        self.snapshot.block(await database.read(blocks.current))
         self.snapshot.remember(await database.read(open_calls, setup, now=now), now)
         self.ready = self.batches.met = True
 
@@ -268,11 +270,12 @@ class Intake:
             works = await self._parts.database.write_as(
                 Priority.JOBS, sweep, self._parts.desk, now=now
             )
-            self._see(works)
+            self._see(works, now)
             if len(works) < SWEPT_AT_ONCE:
                 return
 
-    def _see(self, works: Sequence[Work]) -> None:
+    def _see(self, works: Sequence[Work], now: datetime) -> None:
+        self.snapshot.hear_of(works, now)
         for work in works:
             metrics.PRESUMED.inc(int(bool(work.state and work.state.presumed)))
         if works:
@@ -285,6 +288,7 @@ class Intake:
             return
         commits = self.snapshot.commits
         board = await self._parts.database.read(_everybody, setup, now=self._parts.clock())
+        self.snapshot.block(await self._parts.database.read(blocks.current))
         if not self.batches.busy and self.snapshot.commits == commits:
             self.snapshot.refresh(board)
         if self._mark is None:

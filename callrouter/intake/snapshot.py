@@ -5,30 +5,33 @@ It knows what this node has seen commit, and its own reservations; `why` says so
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from callrouter.domain.blocks import Blocked, find_block
 from callrouter.domain.calls import Told, holds_of
 from callrouter.domain.events import OF_A_CALL
 from callrouter.domain.managers import Board, ManagerFacts
 from callrouter.domain.routing import STRANGER, CallerFacts
 from callrouter.domain.setup import Setup
 from callrouter.flows.asking import Asking, ask
-from callrouter.flows.take import RETRY_WITHIN
+from callrouter.flows.queue import PLACE_KEPT, Queue
+from callrouter.flows.take import RETRY_WITHIN, find_told, key_of_asking
 from callrouter.flows.work import Already, Batch, Desk, Entry, Work
 from callrouter.seal import Unsealable
+from storage.calls import LatelyCall
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from callrouter.domain.calls import CallState
     from callrouter.domain.events import CallEvent
     from callrouter.seal import Seal
     from webhooks.provider import Answer
@@ -46,6 +49,7 @@ class _Head:
     setup: Setup
     board: dict[str, ManagerFacts]
     saved_at: datetime
+    blocks: dict[str, Blocked] = field(default_factory=dict)
 
 
 _HEAD = TypeAdapter(_Head)
@@ -64,6 +68,10 @@ class Snapshot:
         self._callers: OrderedDict[str, CallerFacts] = OrderedDict()
         self._calls: OrderedDict[_Ref, Work] = OrderedDict()
         self._answers: OrderedDict[_Ref, Answer] = OrderedDict()
+        self._of_number: dict[str, dict[str, Work]] = {}  # the same calls, by who calls
+        self._number_of: dict[str, str] = {}
+        self._waiting: dict[str, Work] = {}
+        self._blocks: dict[str, Blocked] = {}
         self.commits = 0
         """Counted, so that who read the base can tell that it has moved since."""
 
@@ -82,7 +90,7 @@ class Snapshot:
         self._setup = batch.setup
         self.commits += 1
         self.refresh(batch.board)
-        self.learn(batch.callers)
+        self.learn(self._met(batch.callers))
         for work in batch.works:
             legs = work.state.legs if work.state else ()
             holds = holds_of(work.id, legs, now=batch.now, stranger=work.stranger)
@@ -96,7 +104,7 @@ class Snapshot:
         """
         self._setup = batch.setup
         self.commits += 1
-        self.learn(batch.callers)
+        self.learn(self._met(batch.callers))
         for work in batch.works:
             known = self._calls.get((work.account, work.ref))
             if known is None or len(known.events) <= len(work.events):
@@ -107,6 +115,10 @@ class Snapshot:
     def refresh(self, board: Board) -> None:
         """Take over these managers as the base has them."""
         self._board.take_over(board)
+
+    def block(self, blocks: dict[str, Blocked]) -> None:
+        """Take over the block list as the base has it."""
+        self._blocks = blocks
 
     def remember(self, works: Iterable[Work], now: datetime) -> None:
         """Take over calls that were open before this node began; what it knows better stands."""
@@ -121,17 +133,88 @@ class Snapshot:
         while len(self._callers) > CALLERS_KEPT:
             self._callers.popitem(last=False)
 
+    def _met(self, callers: dict[str, CallerFacts]) -> dict[str, CallerFacts]:
+        """What calls say of their numbers: one that hangs on another of a number's people, nothing.
+
+        Who has a number is told by `changed_since`, and by a call that was looked up by it.
+        """
+        met = dict(callers)
+        for number, facts in callers.items():
+            known = self._callers.get(number)
+            if known and known.people and not facts.people:
+                same = known.contact == facts.contact
+                met[number] = replace(facts, people=known.people) if same else known
+        return met
+
+    def hear_of(self, works: Iterable[Work], now: datetime) -> None:
+        """Take over what the clock made of calls in the base; what memory knows better stands."""
+        for work in works:
+            known = self._calls.get((work.account, work.ref))
+            if known and known.id == work.id and len(known.events) <= len(work.events):
+                self._reserve(work, now)
+
     def _keep(self, work: Work, now: datetime) -> None:
         ref = (work.account, work.ref)
+        self._drop(ref)
         self._calls[ref] = work
-        self._calls.move_to_end(ref)
+        if (number := _number(work)) is not None:
+            self._of_number.setdefault(number, {})[work.id] = work
+            self._number_of[work.id] = number
+        if work.state and work.state.state == "waiting":
+            self._waiting[work.id] = work
+        self._forget(now)
+
+    def _drop(self, ref: _Ref) -> None:
+        work = self._calls.pop(ref, None)
+        if work is None:
+            return
+        self._waiting.pop(work.id, None)
+        if (number := self._number_of.pop(work.id, None)) is not None:
+            theirs = self._of_number[number]
+            del theirs[work.id]
+            if not theirs:
+                del self._of_number[number]
+
+    def _forget(self, now: datetime) -> None:
+        """Let go of the oldest, once they are over; of one that is not, when there are too many."""
         while self._calls:
-            oldest, first = next(iter(self._calls.items()))
-            state = first.state
-            old = state is not None and state.over and now - state.started_at > CALL_FOR
-            if not old and len(self._calls) <= CALLS_KEPT:
-                return
-            del self._calls[oldest]
+            ref, oldest = next(iter(self._calls.items()))
+            if len(self._calls) <= CALLS_KEPT:
+                state = oldest.state
+                if state is None or now - state.started_at <= CALL_FOR:
+                    return
+                if not (state.over or oldest.fold(now).over):
+                    self._calls.move_to_end(ref)
+                    return
+            self._drop(ref)
+
+    def _queue(self, work: Work, now: datetime) -> Queue:
+        """The others who wait, as this node knows them."""
+        number = _number(work)
+        queue = Queue(self._setup_of)
+        if number is not None:
+            queue.lately = {number: self._lately(number, now)}
+        for one in self._waiting.values():
+            queue.note(one)
+        return queue
+
+    def _lately(self, number: str, now: datetime) -> list[LatelyCall]:
+        """The number's inbound calls, open or over a moment ago."""
+        found = []
+        for id_, one in self._of_number.get(number, {}).items():
+            state = one.state
+            if state and not state.over:
+                state = one.fold(now)
+            if state and state.direction == "in" and _is_late(state, now):
+                found.append(LatelyCall(id_, state.state, state.waiting_since, state.ended_at))
+        return found
+
+    def _setup_of(self, version: int) -> Setup:
+        """A version that was read before; else the one in force."""
+        try:
+            return self._desk.setups.known(version)
+        except KeyError:
+            return self._setup or self._desk.setups.current
 
     # Used while it does not
 
@@ -142,6 +225,8 @@ class Snapshot:
             return Already(None, None, entry.accept)
         work = self._work(event, entry, setup)
         again = self._told_before(work, event, now) if event.asks else None
+        place = (again.run, again.attempt) if again else _place(work, event)
+        event = replace(event, key=key_of_asking(event, *place))
         if event.key not in {one.key for one in work.events}:
             work.hear(event)
         already = Already(None, None, entry.accept)
@@ -150,17 +235,21 @@ class Snapshot:
             already = Already(None, None, answer)
         elif event.asks:
             work.fold(now)
-            already = self._ask(work, entry, now)
+            already = self._ask(work, entry, event.key, place, now)
             self._answers[event.account, event.key] = already.answer
             while len(self._answers) > CALLS_KEPT:
                 self._answers.popitem(last=False)
         self._reserve(work, now)
+        if event.joins and (consultation := self._calls.get((event.account, event.joins))):
+            consultation.join(event.moment)
+            self._reserve(consultation, now)
         return already
 
     def _reserve(self, work: Work, now: datetime) -> None:
         """Keep a call as it stands now, and what it holds."""
         state = work.fold(now)
-        holds = holds_of(work.id, state.legs, now=now, stranger=not work.known)
+        stranger = not work.known and state.direction == "in"
+        holds = holds_of(work.id, state.legs, now=now, stranger=stranger)
         self._board.place(work.id, holds, now)
         self._keep(work, now)
 
@@ -182,7 +271,7 @@ class Snapshot:
     def _work(self, event: CallEvent, entry: Entry, setup: Setup) -> Work:
         ref = (event.account, event.call_ref or "")
         if (known := self._calls.get(ref)) is not None:
-            known.setup = setup
+            known.use(setup)
             return known
         work = Work(entry.call_id, *ref, 0, setup)
         work.hear(event)
@@ -202,26 +291,29 @@ class Snapshot:
         if event.kind not in OF_A_CALL or not event.call_ref or setup is None or already is None:
             return
         work = self._work(event, entry, setup)
-        if event.key in {told.key for told in work.told}:
+        known = find_told(work, event, told=already.decision is not None)
+        if known and known.key in {told.key for told in work.told}:
             return
+        place = _place(work, event)
+        event = known or replace(event, key=key_of_asking(event, *place))
         if event.key not in {one.key for one in work.events}:
             work.hear(event)
         if already.decision:
             version = already.why.setup if already.why else setup.version
-            place = _place(work, event)
             told = Told(event.key, *place, event.received, already.decision, version)
             work.told.append(told)
             self._answers[event.account, event.key] = already.answer
         self._reserve(work, now)
 
-    def _ask(self, work: Work, entry: Entry, now: datetime) -> Already:
-        event, setup = entry.event, work.setup
-        run, attempt = _place(work, event)
-        with contextlib.suppress(KeyError):
-            began = [told for told in work.told if told.run == run]
-            setup = self._desk.setups.known(began[0].setup) if attempt and began else setup
-        asking = Asking(work, entry, run, attempt, event.key, setup)
-        asked = ask(asking, self._board, self._desk, now=now)
+    def _ask(
+        self, work: Work, entry: Entry, key: str, place: tuple[int, int], now: datetime
+    ) -> Already:
+        setup, (run, attempt) = work.setup, place
+        if attempt and (began := [told for told in work.told if told.run == run]):
+            setup = self._setup_of(began[0].setup)
+        asking = Asking(work, entry, run, attempt, key, setup)
+        work.blocked = find_block(work.caller.number, setup, self._blocks, now)
+        asked = ask(asking, self._board, self._queue(work, now), self._desk, now=now)
         work.told.append(asked.told)
         told_by = asked.why.told_by if asked.bug else "snapshot"
         return Already(asked.told.decision, replace(asked.why, told_by=told_by), asked.answer)
@@ -232,7 +324,7 @@ class Snapshot:
         """Write the sealed file anew: a head, then callers in chunks; renamed into place."""
         if self._setup is None:
             return
-        head = _HEAD.dump_json(_Head(self._setup, dict(self._board.facts), now))
+        head = _HEAD.dump_json(_Head(self._setup, dict(self._board.facts), now, self._blocks))
         lines = [head, *(_CALLERS.dump_json(chunk) for chunk in _chunks(dict(self._callers)))]
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -253,6 +345,7 @@ class Snapshot:
         except (OSError, ValueError, Unsealable):
             return False
         self._setup, self._board = saved.setup, Board(saved.board)
+        self._blocks = saved.blocks
         return True
 
 
@@ -263,6 +356,15 @@ def _place(work: Work, event: CallEvent) -> tuple[int, int]:
         last = max((told.attempt for told in work.told if told.run == run), default=0)
         return run, event.attempt or last + 1
     return run + bool(work.told), 0
+
+
+def _number(work: Work) -> str | None:
+    """By what a caller is known again; who withholds his number is not."""
+    return work.caller.number if work.caller.kind == "known" else None
+
+
+def _is_late(state: CallState, now: datetime) -> bool:
+    return not state.over or (state.ended_at is not None and state.ended_at >= now - PLACE_KEPT)
 
 
 def _attempt(told: Told) -> int:

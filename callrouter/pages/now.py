@@ -9,16 +9,32 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from callrouter.flows.blocks import blocked
+from callrouter.pages.acting import may_act, usual_reasons
+from callrouter.pages.afterwards import afterwards_of
+from callrouter.pages.owed import Owed, panel_of, read_owed, row_of
 from callrouter.pages.rendering import milliseconds
 from callrouter.pages.rows import rows_of
-from callrouter.pages.team import Mate, strip_of, team_now
+from callrouter.pages.team import Team, strip_of, team_now
 from callrouter.pages.whole import chapters_of
+from callrouter.wording.people import Voice
 from storage import notices
-from storage.listing import CallView, DecisionView, Viewer, calls_now, why_of
+from storage.listing import (
+    CallView,
+    DecisionView,
+    ObligationView,
+    Viewer,
+    calls_now,
+    find_call,
+    owed_to,
+    why_of,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from callrouter.domain.blocks import Blocked
+    from callrouter.domain.people import Ranked
     from callrouter.domain.setup import Account, Setup
     from callrouter.pages.doors import Doors, Guest
     from callrouter.service import Service
@@ -31,26 +47,53 @@ class Screen:
     """What the page shows, all read at one moment. `last`: the newest notice it knows."""
 
     calls: tuple[CallView, ...]
-    mates: list[Mate]
+    team: Team
+    owed: Owed
     last: int
 
 
 def read_screen(conn: Connection, setup: Setup, viewer: Viewer, *, now: datetime) -> Screen:
     return Screen(
         calls=calls_now(conn, viewer, SHOWN),
-        mates=team_now(conn, setup, now=now),
+        team=team_now(conn, setup, viewer, now=now),
+        owed=read_owed(conn, setup, viewer, now=now),
         last=notices.newest(conn),
     )
 
 
-def read_call(
+def read_told(
     conn: Connection, call_id: str, viewer: Viewer
 ) -> tuple[CallView, tuple[DecisionView, ...]] | None:
+    """A call, and all that it was told."""
     found = why_of(conn, viewer, call_id)
     if found is None:
         return None
     call, decisions = found
     return replace(call, told=decisions[-1] if decisions else None), decisions
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCall:
+    """One call with all it was told; who has its number, whether that is blocked by now or owed."""
+
+    call: CallView
+    decisions: tuple[DecisionView, ...]
+    people: tuple[Ranked, ...]
+    blocked: Blocked | None
+    owed: ObligationView | None
+
+
+def read_call(
+    conn: Connection, call_id: str, setup: Setup, viewer: Viewer, *, now: datetime
+) -> WholeCall | None:
+    told, found = read_told(conn, call_id, viewer), find_call(conn, viewer, call_id)
+    if told is None or found is None:
+        return None
+    call, decisions = told
+    number = call.caller if call.direction == "in" else None
+    block = blocked(conn, [number], setup, now=now).get(number) if number else None
+    owed = owed_to(conn, viewer, call.caller, now=now) if call.caller else None
+    return WholeCall(call, decisions, people=found[1], blocked=block, owed=owed)
 
 
 class CallsNow:
@@ -71,9 +114,12 @@ class CallsNow:
             "now",
             open_rows=[row for row in rows if row.open],
             over_rows=[row for row in rows if not row.open],
-            strip=strip_of(screen.mates, setup, guest.language, now),
+            team=strip_of(screen.team, setup, guest.language, now),
+            owed=panel_of(screen.owed, setup, guest.language, now),
             last=screen.last,
             now=milliseconds(now),
+            may_act=may_act(guest),
+            pauses=usual_reasons(guest.words),
             lines=setup.line,
             can_dial=self._can_dial and service.demo,
             mine=request.query.get("call", ""),
@@ -90,16 +136,19 @@ class CallsNow:
 
     async def _show(self, request: web.Request, guest: Guest, template: str) -> web.StreamResponse:
         id_ = request.match_info["id"]
-        found = await self._service.database.read(read_call, id_, guest.viewer)
+        setup, now = self._service.setups.current, self._service.clock()
+        read = self._service.database.read
+        found = await read(read_call, id_, setup, guest.viewer, now=now)
         if found is None:
             return self._doors.message(guest, HTTPStatus.NOT_FOUND)
-        call, decisions = found
-        setup, now = self._service.setups.current, self._service.clock()
         return self._doors.page(
             guest,
             template,
-            row=rows_of([call], setup, guest.language, now)[0],
-            chapters=chapters_of(call, decisions, setup, guest.language),
+            row=rows_of([found.call], setup, guest.language, now)[0],
+            chapters=chapters_of(found.call, found.decisions, setup, guest.language),
+            after=afterwards_of(found.call, found.people, setup, guest.language, found.blocked),
+            owed=row_of(found.owed, Voice(guest.words, setup), now) if found.owed else None,
+            may_act=may_act(guest),
             now=milliseconds(now),
         )
 

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from callrouter.pages.now import read_call
+from callrouter.pages.afterwards import people_rows
+from callrouter.pages.now import read_told
+from callrouter.pages.owed import row_of
 from callrouter.pages.rendering import milliseconds
 from callrouter.pages.rows import rows_of
 from callrouter.pages.whole import chapters_of
 from callrouter.seal import Unsealable
 from callrouter.service import POP_LIFE
+from callrouter.wording.people import Voice
 from storage.listing import (
     CallView,
     CardView,
     DecisionView,
+    ObligationView,
     Viewer,
     calls_of_contact,
+    find_call,
     find_card,
+    owed_to,
 )
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from callrouter.domain.people import Ranked
     from callrouter.domain.setup import Setup
     from callrouter.pages.doors import Doors, Guest
     from callrouter.service import Service
@@ -37,23 +44,28 @@ _EVER: Final = timedelta(days=36500)
 
 @dataclass(frozen=True, slots=True)
 class Popped:
+    """`people`: who has the number; `owed`: the call back that its caller waits for."""
+
     call: CallView
     decisions: tuple[DecisionView, ...]
     card: CardView | None
     earlier: tuple[CallView, ...]
+    people: tuple[Ranked, ...]
+    owed: ObligationView | None
 
 
-def read_pop(conn: Connection, call_id: str, viewer: Viewer) -> Popped | None:
-    found = read_call(conn, call_id, viewer)
-    if found is None:
+def read_pop(conn: Connection, call_id: str, viewer: Viewer, *, now: datetime) -> Popped | None:
+    told, found = read_told(conn, call_id, viewer), find_call(conn, viewer, call_id)
+    if told is None or found is None:
         return None
-    call, decisions = found
+    call, decisions = told
     card = find_card(conn, viewer, call.card) if call.card else None
     earlier: tuple[CallView, ...] = ()
     if call.contact:
         earlier = calls_of_contact(conn, viewer, call.contact, EARLIER + 1)
     others = tuple(one for one in earlier if one.id != call.id)[:EARLIER]
-    return Popped(call, decisions, card, others)
+    owed = owed_to(conn, viewer, call.caller, now=now) if call.caller else None
+    return Popped(call, decisions, card, others, found[1], owed)
 
 
 class ScreenPop:
@@ -67,7 +79,7 @@ class ScreenPop:
             call_id = service.seal.read_ticket(token, now, POP_LIFE)
         except Unsealable:
             return self._refuse(guest, token)
-        found = await service.database.read(read_pop, call_id, guest.viewer)
+        found = await service.database.read(read_pop, call_id, guest.viewer, now=now)
         if found is None:
             return self._doors.message(guest, HTTPStatus.NOT_FOUND)
         setup, language = service.setups.current, guest.language
@@ -77,6 +89,8 @@ class ScreenPop:
             row=rows_of([found.call], setup, language, now)[0],
             stage=_stage(found.card, setup),
             manager=_manager(found.card, setup),
+            people=people_rows(found.people, found.call.contact, guest.words),
+            owed=row_of(found.owed, Voice(guest.words, setup), now) if found.owed else None,
             earlier=rows_of(found.earlier, setup, language, now),
             chapters=chapters_of(found.call, found.decisions, setup, language),
             now=milliseconds(now),

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from callrouter.pages.owed import Owed, OwedPanel, panel_of, read_owed
 from callrouter.pages.rendering import milliseconds, render
 from callrouter.pages.rows import row_of
-from callrouter.pages.team import Mate, Strip, strip_of, team_now
+from callrouter.pages.team import Strip, Team, strip_of, team_now
 from storage import notices
 from storage.database import BaseSilent
 from storage.listing import CallView, Viewer, calls_by_id
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
 
     from callrouter.domain.setup import Language, Setup
     from callrouter.service import Service
+    from storage.obligations import Lost
 
 LOOK_S: Final = 1.0  # it looks by itself, whoever forgets to wake it
 PAUSE_S: Final = 0.1  # at least between two looks, so that a storm is told in batches
 SHARE: Final = 5  # it rests so many times as long as it worked: calls come first
 TEAM_S: Final = 10.0  # shifts begin and end without any notice
+LOST_S: Final = 10.0  # counting today's missed callers looks at the whole day
 LOOKED_AT: Final = 1000  # notices read at once
 BATCH: Final = 50  # calls rendered in one turn; more of them wait for the next
 MISSED_MOST: Final = 200  # a browser that missed more calls loads its page anew
@@ -61,6 +64,14 @@ class Stream:
                 self.transport.abort()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the page as it was last told: what it showed, and its HTML."""
+
+    shown: Strip | OwedPanel
+    html: str
+
+
 class Relay:
     """`run` works until it is cancelled; `wake` is called after commits, in this process."""
 
@@ -71,8 +82,11 @@ class Relay:
         self._woken = asyncio.Event()
         self._last: int | None = None
         self._waiting: dict[str, None] = {}  # changed calls not yet told, in order
-        self._team: dict[Language, str] = {}
+        self._parts: dict[tuple[str, Language], Part] = {}  # of the page, as last told
         self._team_at = float("-inf")
+        self._lost: Lost | None = None
+        self._lost_at = float("-inf")
+        self._news = False  # of people or of calls that are owed
         self._version: int | None = None
         self._closed = False
 
@@ -128,6 +142,7 @@ class Relay:
         if found:
             self._last = found[-1].id
             self._waiting.update(dict.fromkeys(one.call for one in found if one.call))
+            self._news = self._news or any(one.call is None for one in found)
         if not self.browsers:
             self._waiting.clear()
             return
@@ -139,16 +154,19 @@ class Relay:
         batch = list(self._waiting)[:BATCH]
         setup, now = self._service.setups.current, self._service.clock()
         seconds = asyncio.get_running_loop().time()
-        quiet = not batch and not joining and setup.version == self._version
+        quiet = not (batch or joining or self._news) and setup.version == self._version
         if quiet and seconds < self._team_at + TEAM_S:
             return
-        calls, mates = await read(_load, {*batch, *missed}, setup, now)
-        self._team_at = seconds
+        lost = self._lost if seconds < self._lost_at + LOST_S else None
+        calls, team, owed = await read(_load, {*batch, *missed}, setup, lost, now)
+        self._team_at, self._news = seconds, False
+        if lost is None:
+            self._lost, self._lost_at = owed.today, seconds
         for call in batch:
             del self._waiting[call]
         if self._waiting:
             self.wake()
-        await self._tell(calls, set(batch), mates, joining, setup, now)
+        await self._tell(calls, set(batch), team, owed, joining, setup, now)
 
     async def _missed(self, joining: Sequence[Stream], last: int) -> set[str]:
         """The calls that changed while those who come in were away."""
@@ -171,7 +189,8 @@ class Relay:
         self,
         calls: Sequence[CallView],
         changed: set[str],
-        mates: Sequence[Mate],
+        team: Team,
+        owed: Owed,
         joining: Sequence[Stream],
         setup: Setup,
         now: datetime,
@@ -179,15 +198,17 @@ class Relay:
         here = [stream for stream in joining if stream in self._joining]
         for language in {stream.language for stream in (*self._streams, *here)}:
             rows = await _rows(calls, setup, language, now)
-            team = self._team_if_new(strip_of(mates, setup, language, now), language)
+            parts = self._redraw("team", strip_of(team, setup, language, now), language)
+            parts |= self._redraw("owed", panel_of(owed, setup, language, now), language)
             news = [row for id_, row in rows.items() if id_ in changed]
-            if news or team is not None:
-                told = self._changes(news, team, now)
+            if news or parts:
+                told = self._changes(news, parts, now)
                 for stream in self._streams:
                     if stream.language == language:
                         stream.tell(told)
             if mine := [stream for stream in here if stream.language == language]:
-                told = self._changes(list(rows.values()), self._team[language], now)
+                whole = {name: self._parts[name, language].html for name in ("team", "owed")}
+                told = self._changes(list(rows.values()), whole, now)
                 for stream in mine:
                     stream.tell(told)
         if self._version not in (None, setup.version):
@@ -197,27 +218,28 @@ class Relay:
         self._streams.update(stream for stream in here if stream in self._joining)
         self._joining = [stream for stream in self._joining if stream not in here]
 
+    def _redraw(self, name: str, shown: Strip | OwedPanel, language: Language) -> dict[str, str]:
+        """The HTML of a part of the page, by its name; nothing where it shows what it showed."""
+        last = self._parts.get((name, language))
+        if last and last.shown == shown:
+            return {}
+        html = render(f"_{name}", language, **{name: shown})
+        self._parts[name, language] = Part(shown, html)
+        return {name: html}
+
     def _changes(
-        self, calls: Sequence[Mapping[str, str]], team: str | None, now: datetime
+        self, calls: Sequence[Mapping[str, str]], parts: Mapping[str, str], now: datetime
     ) -> bytes:
         """A message; with an id only when nothing before it is still untold."""
-        data: dict[str, object] = {"calls": calls, "now": milliseconds(now)}
-        if team is not None:
-            data["team"] = team
+        data: dict[str, object] = {"calls": calls, "now": milliseconds(now), **parts}
         return message("changes", data, None if self._waiting else self._last)
-
-    def _team_if_new(self, strip: Strip, language: Language) -> str | None:
-        html = render("_team", language, strip=strip)
-        if self._team.get(language) == html:
-            return None
-        self._team[language] = html
-        return html
 
 
 def _load(
-    conn: Connection, ids: Iterable[str], setup: Setup, now: datetime
-) -> tuple[tuple[CallView, ...], list[Mate]]:
-    return calls_by_id(conn, ids, _READER), team_now(conn, setup, now=now)
+    conn: Connection, ids: Iterable[str], setup: Setup, lost: Lost | None, now: datetime
+) -> tuple[tuple[CallView, ...], Team, Owed]:
+    owed = read_owed(conn, setup, _READER, now=now, today=lost)
+    return calls_by_id(conn, ids, _READER), team_now(conn, setup, _READER, now=now), owed
 
 
 async def _rows(

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from callrouter.domain.calls import OVER
+from callrouter.domain.decisions import Reject
 from callrouter.domain.phones import pretty
+from callrouter.pages.afterwards import OUTCOMES, may_have_outcome
 from callrouter.wording import codes, formats, speak, why_text
 from callrouter.wording.legs import reason_of
 from callrouter.wording.people import Voice
@@ -24,20 +26,25 @@ MOST_PEOPLE = 4  # phones of one call shown in its row; the rest is counted
 
 @dataclass(frozen=True, slots=True)
 class OnPhone:
-    """Whose phone rings or talks. `since`: when that began, for the running timer."""
+    """Whose phone rings or talks, or that the caller waits for one (`in_line`).
+
+    `since`: when that began, for the running timer.
+    """
 
     name: str
     initials: str
     doing: str
     talking: bool
     since: datetime | None = None
+    in_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """`said`: the row in a few words, for whoever hears the page rather than sees it.
 
-    `asked`: a decision of ours stands behind it, so there is a whole why to open.
+    `asked`: a decision of ours stands behind it, so there is a whole why to open. `outcome`: what
+    came of it, or that it can be said; "" where it cannot.
     """
 
     id: str
@@ -55,6 +62,7 @@ class Row:
     people: tuple[OnPhone, ...]
     more: str
     result: str
+    outcome: str
     why: str
     asked: bool
     said: str
@@ -62,16 +70,17 @@ class Row:
 
 def row_of(call: CallView, setup: Setup, language: Language, now: datetime) -> Row:
     words, voice = speak(language), Voice(speak(language), setup)
-    title, number, note = caller_of(call, words)
+    title, number, note = caller_of(call, voice)
     people = tuple(_people(call, voice, now))
-    badge = words("Message") if _hears_message(call) else words(codes.STATES[call.state])
+    state = "rejected" if _is_turned_away(call) else call.state
+    badge = words("Message") if _hears_message(call) else words(codes.STATES[state])
     hidden = len(people) - MOST_PEOPLE
     result = "" if people else _result(call, voice)
     who = people[0].name if people else ""
     return Row(
         id=call.id,
         ref=call.call_id,
-        state=call.state,
+        state=state,
         badge=badge,
         open=call.state not in OVER,
         at=call.started_at,
@@ -84,20 +93,27 @@ def row_of(call: CallView, setup: Setup, language: Language, now: datetime) -> R
         people=people[:MOST_PEOPLE],
         more=words.many("and {n} more", "and {n} more", hidden) if hidden > 0 else "",
         result=result,
+        outcome=_outcome(call, words),
         why=sentence_of(call, setup, language),
         asked=call.told is not None,
         said=". ".join(text for text in (badge, title, who) if text),
     )
 
 
-def caller_of(call: CallView, words: Words) -> tuple[str, str, str]:
-    """Who calls: the title, the number where the title is a name, and a note."""
+def caller_of(call: CallView, voice: Voice) -> tuple[str, str, str]:
+    """Who calls: the title, the number where the title is a name, and a note.
+
+    Of a call out it is whom we call; of one inside, whoever dialled it.
+    """
+    words = voice.words
     number = _number(call, words)
     note = ""
     if call.direction != "in":
         note = words(codes.DIRECTIONS[call.direction])
     elif _why(call) and _is_new(call):
         note = words("first call")
+    if call.direction == "internal" and call.manager:
+        return voice.name(call.manager), number, note
     if call.contact_name:
         return call.contact_name, number, note
     return number, "", note
@@ -143,14 +159,38 @@ def sentence_of(call: CallView, setup: Setup, language: Language) -> str:
 def _people(call: CallView, voice: Voice, now: datetime) -> Iterator[OnPhone]:
     if call.state in OVER:
         return
-    talking = [leg for leg in call.legs if leg.status == "talking"]
-    ringing = [] if talking else [leg for leg in call.legs if _rings(leg, now)]
+    if call.state == "waiting":
+        yield _in_line(call, voice)
+        return
+    legs = _others(call)
+    talking = [leg for leg in legs if leg.status == "talking"]
+    ringing = [] if talking else [leg for leg in legs if _rings(leg, now)]
     seen = set()
     for leg in talking or ringing:
         name = _owner(leg, voice)
         if name not in seen:
             seen.add(name)
             yield _on_phone(leg, name, voice.words, talking=bool(talking))
+
+
+def _others(call: CallView) -> list[LegView]:
+    """The legs but, of a call inside, for that of who dialled: the title names him."""
+    inside = call.direction == "internal"
+    return [leg for leg in call.legs if not (inside and leg.manager == call.manager)]
+
+
+def _in_line(call: CallView, voice: Voice) -> OnPhone:
+    """A caller who waits: his place, since when, and how long it may last."""
+    words, why = voice.words, _why(call)
+    place = why.place if why else None
+    if place is None:
+        return OnPhone(words("Waits in line"), "…", "", talking=False, in_line=True)
+    said = words("place {n}", n=place.position)
+    if place.expected_s is not None:
+        about = formats.length(words, max(60, round(place.expected_s / 60) * 60))
+        said = words("{place}, about {length} more", place=said, length=about)
+    face = str(place.position)
+    return OnPhone(words("Waits in line"), face, said, False, place.since, in_line=True)
 
 
 def _rings(leg: LegView, now: datetime) -> bool:
@@ -172,6 +212,11 @@ def _owner(leg: LegView, voice: Voice) -> str:
 def _hears_message(call: CallView) -> bool:
     talks = [leg for leg in call.legs if leg.status == "talking"]
     return bool(talks) and all(leg.machine and not leg.planned for leg in talks)
+
+
+def _is_turned_away(call: CallView) -> bool:
+    """Told to be rejected, though its end has not been heard of yet."""
+    return call.state == "ringing" and bool(call.told and isinstance(call.told.decision, Reject))
 
 
 def _on_phone(leg: LegView, name: str, words: Words, *, talking: bool) -> OnPhone:
@@ -196,13 +241,21 @@ def _result(call: CallView, voice: Voice) -> str:
     if call.state not in OVER:
         return ""
     if call.state == "answered":
-        talked = next((leg for leg in call.legs if leg.answered_at), None)
-        who = voice.name(call.manager) if call.manager else _owner(talked, voice) if talked else ""
+        talked = next((leg for leg in _others(call) if leg.answered_at), None)
+        who = _owner(talked, voice) if talked else ""
+        if call.manager and call.direction != "internal":
+            who = voice.name(call.manager)
         how_long = formats.length(words, call.duration_s) if call.duration_s else ""
         return " · ".join(text for text in (who, how_long) if text)
     if call.state == "missed" and any(leg.machine and leg.answered_at for leg in call.legs):
         return words("heard the message")
     return reason_of(words, call.reason) if call.reason else words("nobody talked")
+
+
+def _outcome(call: CallView, words: Words) -> str:
+    if not may_have_outcome(call):
+        return ""
+    return words(OUTCOMES[call.outcome]) if call.outcome else words("Outcome")
 
 
 def _clock(at: datetime, voice: Voice, now: datetime) -> str:

@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from callrouter.domain.phones import is_dialable, read_number
-from callrouter.domain.setup import Ladder, Letter, Manager, Pipeline, Setup, Step
+from callrouter.domain.blocks import whose_number
+from callrouter.domain.phones import read_caller, read_number
+from callrouter.domain.setup import JUNK, Ladder, Letter, Manager, Pipeline, Setup, Step
 from callrouter.setup_file.conditions import check_rules
 from callrouter.setup_file.dialling import check_accounts, check_dials, check_lines
 from callrouter.setup_file.names import LISTS, item_name
@@ -23,6 +24,8 @@ from callrouter.setup_file.problems import (
 )
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
+_ORIGIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]{1,500}")
 _YEAR_DAYS = 366
 _DAY_S = 86_400
 
@@ -55,6 +58,7 @@ def _problems(setup: Setup) -> Iterator[Problem]:
     for letter in setup.letter:
         yield from _letter(setup, letter)
     yield from _figures(setup)
+    yield from _leads(setup)
     yield from _blocks(setup)
 
 
@@ -89,6 +93,7 @@ def _routing(setup: Setup) -> Iterator[Problem]:
     yield from between("routing.tried_hours", routing.tried_hours, 0, _YEAR_DAYS * 24)
     yield from between("routing.talked_days", routing.talked_days, 0, 10 * _YEAR_DAYS)
     yield from between("routing.owner_min_talk_s", routing.owner_min_talk_s, 0, 3600)
+    yield from between("routing.junk_days", routing.junk_days, 0, 10 * _YEAR_DAYS)
 
 
 def _offices(setup: Setup) -> Iterator[Problem]:
@@ -193,6 +198,9 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Problem]:
     if not pipeline.statuses or pipeline.statuses[0].closed:
         message = "begins with no open status; allowed: first the one that a new card gets"
         yield Problem(f"{at}.statuses", message)
+    if (junk := pipeline.status(JUNK)) and not junk.closed:
+        message = "is open; allowed: closed = true, as cards that are not a deal go there"
+        yield Problem(f"{at}.statuses[{JUNK}].closed", message)
     for status in pipeline.statuses:
         yield from name_of_item(f"{at}.statuses[{status.key}]", status.key)
         yield from text(f"{at}.statuses[{status.key}].name", status.name)
@@ -217,6 +225,7 @@ def _figures(setup: Setup) -> Iterator[Problem]:
     yield from between("missed.term_min", missed.term_min, 1, 24 * 60)
     yield from between("missed.after_opening_min", missed.after_opening_min, 0, 24 * 60)
     yield from between("missed.tries", missed.tries, 1, 100)
+    yield from between("missed.lead_term_min", missed.lead_term_min, 1, 24 * 60)
     yield from between("load.active_days", load.active_days, 1, _YEAR_DAYS)
     yield from between("load.tie", load.tie, 0, 1)
     yield from between("load.soft_days", load.soft_days, 0, _YEAR_DAYS)
@@ -226,10 +235,29 @@ def _figures(setup: Setup) -> Iterator[Problem]:
     yield from reference("letters.without_items", letters.without_items, kinds, "such letter kind")
 
 
+def _leads(setup: Setup) -> Iterator[Problem]:
+    leads = setup.leads
+    yield from reference("leads.pipeline", leads.pipeline, setup.pipelines, "pipeline")
+    yield from name_of_item("leads.source", leads.source)
+    if leads.text_version is not None:
+        yield from name_of_item("leads.text_version", leads.text_version)
+    if leads.policy_url is not None and not _ADDRESS.fullmatch(leads.policy_url):
+        message = f'is "{leads.policy_url}"; allowed: e.g. "https://example.com/privacy"'
+        yield Problem("leads.policy_url", message)
+    yield from once("leads.allowed_origins", leads.allowed_origins)
+    for origin in leads.allowed_origins:
+        if not _ORIGIN.fullmatch(origin):
+            message = f'"{origin}" is no origin; allowed: e.g. "https://example.com", no path'
+            yield Problem("leads.allowed_origins", message)
+
+
 def _blocks(setup: Setup) -> Iterator[Problem]:
     for block in setup.block:
         at = item_name("block", block)
         yield from text(f"{at}.reason", block.reason)
-        if not (read_number(block.number, setup.company.region) or is_dialable(block.number)):
+        number = read_caller(block.number, setup.company.region).number
+        if number is None:
             message = f'"{block.number}" is not a number; allowed: e.g. "+79990000000"'
             yield Problem(f"{at}.number", message)
+        elif ours := whose_number(setup, number):
+            yield Problem(f"{at}.number", f"is {ours}; allowed: a number that is not ours")

@@ -7,12 +7,12 @@ from typing import Any, Final, TypeVar
 import phonenumbers
 
 from callrouter.domain.phones import read_number, spelled
-from callrouter.domain.setup import Account, Company, Letters, Load, Missed, Routing, Setup
+from callrouter.domain.setup import Account, Company, Leads, Letters, Load, Missed, Routing, Setup
 from callrouter.setup_file.names import LISTS, SECTIONS, item_name, label
 from callrouter.setup_file.problems import BadSetup, Problem
 from callrouter.setup_file.reading import Written, read_file
 
-Table = TypeVar("Table", Company, Routing, Missed, Load, Letters)
+Table = TypeVar("Table", Company, Routing, Missed, Load, Letters, Leads)
 
 KEPT: Final = "kept"
 """Stands in a file for a secret that is not shown; applying it leaves the secret as it is."""

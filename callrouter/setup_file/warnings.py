@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from callrouter.domain.phones import clean_text
-from callrouter.domain.setup import Ladder, Setup, Step
+from callrouter.domain.setup import Ladder, Line, Setup, Step
 from callrouter.setup_file.coverage import unanswered
+from callrouter.setup_file.dialling import accounts_of
 from callrouter.setup_file.names import item_name
 from callrouter.setup_file.problems import Problem, quoted
+from webhooks.providers import PROVIDERS
 
 _SEALED = ("env:", "sealed:")
 
@@ -36,9 +38,25 @@ def _warnings(setup: Setup) -> Iterator[Problem]:
             yield Problem(
                 f"{at}.closed", "is never used: the line has no hours, so it never closes"
             )
+        yield from _cannot_wait(setup, line)
         if when := unanswered(setup, line):
             message = f"nobody on shift and no message {when}: calls go to the last resort"
             yield Problem(at, f"«{line.name or line.number}»: {message}")
+
+
+def _cannot_wait(setup: Setup, line: Line) -> Iterator[Problem]:
+    """Waiting needs a PBX that holds the caller and asks again."""
+    ladders = {ladder for ladder in (line.ladder, line.closed) if ladder}
+    ladders |= {rule.ladder for rule in setup.rule}
+    waiting = [
+        key
+        for key in sorted(ladders)
+        if any(step.busy == "wait" for step in setup.ladders[key].step)
+    ]
+    for account in accounts_of(setup, line):
+        if waiting and not PROVIDERS[account.provider](account, ()).waits:
+            message = f'«{account.key}» cannot hold callers: "wait" in {quoted(waiting)} is "ring"'
+            yield Problem(f"{item_name('line', line)}.ladder", message)
 
 
 def _ladder(setup: Setup, ladder: Ladder) -> Iterator[Problem]:
@@ -49,8 +67,6 @@ def _ladder(setup: Setup, ladder: Ladder) -> Iterator[Problem]:
         if step.ring is None:
             yield from _said(step, f"{at}.say")
             continue
-        if step.busy == "wait":
-            yield Problem(f"{at}.busy", '"wait" is treated as "ring" for now')
         if step.skill and not any(step.skill in manager.skills for manager in setup.active):
             yield Problem(f"{at}.skill", f'nobody has the skill "{step.skill}"')
         unused = {"responsible": ("team", "office", "managers"), "manager": ("team", "office")}

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from callrouter.domain.calls import LegStatus, State
 from callrouter.domain.events import Direction, EventKind, Reason
+from callrouter.domain.managers import CoolReason
+from callrouter.domain.people import PersonReason
 from callrouter.domain.phones import CallerKind
 from callrouter.domain.setup import ResponsibleSource, Strategy
 from callrouter.domain.why import Cut, Passed, ToldBy
@@ -24,9 +26,15 @@ PASSED: Final[Mapping[Passed, str]] = {
     "talking": mark("talking"),
     "ringing": mark("another call is ringing"),
     "wrap_up": mark("wrapping up the last call"),
+    "paused": mark("has a break"),
+    "off": mark("not taking calls"),
     "off_shift": mark("off shift"),
     "absent": mark("away"),
     "inactive": mark("no longer works here"),
+    "strict": mark("the caller is only for the responsible manager"),
+    "promised": mark("kept for a caller who has waited longer"),
+    "promised_own": mark("kept for a caller of their own who waits"),
+    "cooling": mark("rung last for a while"),
     "no_skill": mark("lacks the skill needed"),
     "no_phone": mark("has no phone that this PBX can ring"),
     "rejected": mark("has rejected this call"),
@@ -35,6 +43,26 @@ PASSED: Final[Mapping[Passed, str]] = {
     "already": mark("rung earlier in this plan"),
     "no_responsible": mark("nobody is responsible"),
 }
+
+COOLING: Final[Mapping[CoolReason, str]] = {
+    "no_answer": mark("did not answer the last calls"),
+    "unreachable": mark("the phone could not be reached a moment ago"),
+    "offline": mark("the phone is offline"),
+    "dnd": mark("the phone is set to “do not disturb”"),
+    "busy": mark("the phone was busy a moment ago"),
+}
+
+PAUSES: Final[Mapping[str, str]] = {
+    "no_answer": mark("does not answer"),
+    "lunch": mark("lunch"),
+    "meeting": mark("a meeting"),
+}
+"""The usual reasons of a break; any other is shown as it was written."""
+
+BLOCKS: Final[Mapping[str, str]] = {
+    "spam": mark("spam"),
+}
+"""The usual reasons of a block; any other is shown as it was written."""
 
 ABSENCES: Final[Mapping[str, str]] = {
     "leave": mark("on leave"),
@@ -77,6 +105,15 @@ RESPONSIBLE: Final[Mapping[ResponsibleSource, str]] = {
     "tried": mark("a recent call to this contact was not answered"),
     "closed_card": mark("by the last closed card"),
     "talked": mark("had the last talk with this contact"),
+}
+
+PERSON_REASONS: Final[Mapping[PersonReason, str]] = {
+    "chosen": mark("by your choice"),
+    "open_card": mark("an open card"),
+    "talked": mark("the latest talk"),
+    "responsible": mark("has a manager"),
+    "client": mark("a client"),
+    "older": mark("known the longest"),
 }
 
 STATES: Final[Mapping[State, str]] = {

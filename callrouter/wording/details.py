@@ -108,6 +108,8 @@ def _step(
         what=words(codes.STRATEGIES[step.ring]),
         seconds=step.seconds,
     )
+    if step.last:
+        title = words("{title}, left for last", title=title)
     if among := list(_among(voice, step)):
         title = f"{title} ({', '.join(among)})"
     return StepLines(
@@ -138,6 +140,8 @@ def _came(voice: Voice, step: StepWhy, legs: Sequence[RungLeg], *, talked: bool)
     if not step.candidates:
         nobody = codes.PASSED["no_responsible"]
         return words(nobody) if step.ring == "responsible" else words("nobody to choose from")
+    if step.waits:
+        return words("nobody is free: the caller waits")
     if not step.chosen:
         return words("nobody can be rung")
     if not step.told:

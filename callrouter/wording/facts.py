@@ -22,6 +22,8 @@ def facts_of(voice: Voice, why: Why) -> Iterator[Fact]:
     words = voice.words
     yield Fact(words("Decided"), formats.moment(voice.local(why.at)))
     yield Fact(words("Who calls"), _caller(words, why))
+    if why.people:
+        yield Fact(words("On this number"), voice.everybody(why.people, len(why.people)))
     line = voice.setup.lines.get(why.line)
     named = f"{pretty(why.line)} ({line.name})" if line and line.name else pretty(why.line)
     if not why.line_known:
@@ -33,6 +35,10 @@ def facts_of(voice: Voice, why: Why) -> Iterator[Fact]:
         card = words("card #{number}", number=why.card)
         yield Fact(words("Card"), words("new, {card}", card=card) if why.new_card else card)
     yield Fact(words("Responsible"), _responsible(voice, why))
+    if place := why.place:
+        kept = words("{n}, kept from the call before", n=place.position)
+        yield Fact(words("Place in line"), kept if place.kept else str(place.position))
+        yield Fact(words("Waits at most until"), formats.moment(voice.local(place.until)))
     version = words("setup version {n}", n=why.setup)
     rule = words("“{name}”", name=why.rule) if why.rule else words("none matches")
     yield Fact(words("Rule"), f"{rule} ({version})")
@@ -62,6 +68,12 @@ def _caller(words: Words, why: Why) -> str:
 def _responsible(voice: Voice, why: Why) -> str:
     if why.responsible is None:
         return voice.words("nobody yet")
+    if why.strict:
+        return voice.words(
+            "{name} ({why}), and nobody else",
+            name=voice.name(why.responsible.manager),
+            why=voice.grounds(why.responsible),
+        )
     return f"{voice.name(why.responsible.manager)} ({voice.grounds(why.responsible)})"
 
 
@@ -79,7 +91,11 @@ def end_of(voice: Voice, why: Why) -> Fact:
     match why.ends:
         case "message":
             return Fact(words("The end"), words("the caller hears a message"))
+        case "wait":
+            return Fact(words("The end"), words("the caller waits; then the PBX asks again"))
         case "reject":
+            if why.rejected == "loop":
+                return Fact(words("The end"), words("rejected: forwarded back to us by a phone"))
             return Fact(words("The end"), words("rejected: this number is blocked"))
         case "last_resort":
             line = voice.setup.lines.get(why.line)

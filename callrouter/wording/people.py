@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from callrouter.domain.people import Ranked
 from callrouter.domain.setup import Setup
 from callrouter.domain.why import Candidate, Responsible, StepWhy
 from callrouter.wording import codes, formats
@@ -32,15 +33,29 @@ class Voice:
         rest = self.words.many("and {n} more", "and {n} more", len(keys) - most)
         return f"{shown} {rest}"
 
+    def everybody(self, people: tuple[Ranked, ...], most: int = 4) -> str:
+        """Who has a number, each with what speaks for him: `Иван Петров (an open card)`."""
+        said = []
+        for one in people[:most]:
+            reasons = ", ".join(self.words(codes.PERSON_REASONS[why]) for why in one.reasons)
+            name = one.name or self.words("no name")
+            said.append(f"{name} ({reasons})" if reasons else name)
+        shown = ", ".join(said)
+        if len(people) <= most:
+            return shown
+        rest = self.words.many("and {n} more", "and {n} more", len(people) - most)
+        return f"{shown} {rest}"
+
     def local(self, at: datetime) -> datetime:
         """A moment in the company's zone."""
         return self.setup.calendar_of(None).local(at)
 
     def load(self, one: Candidate) -> str:
         """A load and its parts: `load 35 % (7 of 20 in work)`."""
-        return self.words(
-            "load {share} ({parts})", share=formats.share(one.load), parts=self.parts(one)
-        )
+        parts = self.parts(one)
+        if one.floor is not None:
+            parts = self.words("a soft start: as the team; own {parts}", parts=parts)
+        return self.words("load {share} ({parts})", share=formats.share(one.load), parts=parts)
 
     def parts(self, one: Candidate) -> str:
         in_work = formats.amount(self.words, one.in_work)
@@ -68,6 +83,8 @@ class Voice:
 
     def chosen(self, one: Candidate, step: StepWhy, responsible: Responsible | None) -> str:
         """Why a step rings him rather than another."""
+        if one.instead_of:
+            return self.words("in place of {name}", name=self.name(one.instead_of))
         match step.ring:
             case "responsible":
                 return self.responsible(responsible) if responsible else ""
@@ -106,9 +123,27 @@ class Voice:
         """Why a candidate is not rung, and until when where that helps."""
         if one.passed is None:
             return ""
-        if one.passed != "absent":
-            return self.words(codes.PASSED[one.passed])
-        return self.absent(one.manager, one.until, now)
+        reason = self.words(codes.PASSED[one.passed])
+        match one.passed:
+            case "absent":
+                return self.absent(one.manager, one.until, now)
+            case "paused" | "cooling":
+                usual = codes.find({**codes.PAUSES, **codes.COOLING}, one.note)
+                note = self.words(usual) if usual else one.note
+                reason = f"{reason} ({note})" if note else reason
+            case _:
+                return reason
+        if one.until is None:
+            return reason
+        today = self.local(now)
+        until = self.local(one.until)
+        if (until - timedelta(seconds=1)).date() == today.date() != until.date():
+            return self.words("{reason} until midnight", reason=reason)
+        if until.date() != today.date():
+            return self.words(
+                "{reason} until {day}", reason=reason, day=formats.until(until, today)
+            )
+        return self.words("{reason} until {time}", reason=reason, time=f"{until:%H:%M}")
 
     def absent(self, key: str, until: datetime | None, now: datetime) -> str:
         """Why he is away; `until`: the midnight of his first day back."""

@@ -18,6 +18,11 @@ _INTEREST: tuple[Passed, ...] = (
     "talking",
     "ringing",
     "wrap_up",
+    "promised",
+    "promised_own",
+    "cooling",
+    "paused",
+    "off",
     "absent",
     "no_skill",
     "no_phone",
@@ -37,6 +42,13 @@ def why_text(why: Why, setup: Setup, *, language: Language, legs: Sequence[RungL
 
 def _sentences(voice: Voice, why: Why, legs: Sequence[RungLeg]) -> Iterator[str]:
     yield from _who_calls(voice.words, why)
+    if why.people:
+        yield voice.words.many(
+            "{n} person has this number: {list}.",
+            "{n} people have this number: {list}.",
+            len(why.people),
+            list=voice.everybody(why.people),
+        )
     if why.rule:
         yield voice.words("Rule “{name}” applies.", name=why.rule)
     if not why.open_hours:

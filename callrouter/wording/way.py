@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from callrouter.domain.phones import pretty
 from callrouter.domain.why import StepWhy, Why
+from callrouter.wording import formats
 from callrouter.wording.catalogue import Words
 from callrouter.wording.legs import Phase, RungLeg, outcome, phase_of
 from callrouter.wording.people import Voice
@@ -37,8 +38,10 @@ def way_of(voice: Voice, why: Why, legs: Sequence[RungLeg]) -> Iterator[str]:
     phase = _turn(phase_of(last, before), before) if legs else "planned"
     if why.ends == "message":
         yield _message(voice, why)
+    elif why.ends == "wait":
+        yield _wait(voice, why)
     elif why.ends == "reject":
-        yield voice.words("The call is rejected: this number is blocked.")
+        yield _reject(voice.words, why)
     elif phase != "unneeded":
         yield _last_resort(voice, why, last, phase, before)
 
@@ -120,6 +123,29 @@ def _last_resort(
             return voice.words("Straight to {what}.", what=what)
         return voice.words("Nobody to ring, so straight to {what}.", what=what)
     return f"{_opening(voice.words, phase, before)} {what}."
+
+
+def _wait(voice: Voice, why: Why) -> str:
+    words, place = voice.words, why.place
+    if place is None:
+        return words("Nobody is free: the caller waits.")
+    said = [words("Nobody is free: the caller waits, place {n}", n=place.position)]
+    if place.expected_s is not None:
+        about = formats.length(words, place.expected_s)
+        said.append(words("somebody is expected to be free in {length}", length=about))
+    if place.kept:
+        said.append(words("the place is kept from the call before"))
+    return f"{', '.join(said)}."
+
+
+def _reject(words: Words, why: Why) -> str:
+    if why.rejected == "loop":
+        return words("The call is rejected: a phone that we ring has forwarded it back to us.")
+    if why.note:
+        usual = codes.find(codes.BLOCKS, why.note)
+        said = words(usual) if usual else why.note
+        return words("The call is rejected: this number is blocked ({why}).", why=said)
+    return words("The call is rejected: this number is blocked.")
 
 
 def _message(voice: Voice, why: Why) -> str:

@@ -1,5 +1,6 @@
 """Rows as calls leave them, for tests of reading: each maker takes only what is its subject."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from callrouter.domain.decisions import Connect, Decision, LastResort, PlanStep, Target
+from callrouter.domain.obligations import Obligation, WhyMissed
 from callrouter.domain.setup import Account, Company, Line, Manager, Setup, Team
 from callrouter.domain.why import Candidate, Responsible, StepWhy, Times, Why
-from storage import tables
+from storage import obligations, tables
 from storage.documents import write_decision, write_why
 from storage.ids import new_id
 
@@ -121,6 +123,23 @@ def add_leg(conn: Connection, call: str, ref: str = "a1", **columns: Any) -> Non
         "presumed": False,
     }
     _add(conn, tables.leg, call=call, ref=ref, **(row | columns))
+
+
+def add_obligation(conn: Connection, phone: str | None = "+79161234567", **changes: Any) -> str:
+    """One that is open, its first call at noon."""
+    one = Obligation(
+        id=new_id(NOON + timedelta(milliseconds=next(_numbers))),
+        number=phone,
+        owner="anna",
+        due_at=NOON + timedelta(minutes=15),
+        first_at=NOON,
+        last_at=NOON,
+        why=WhyMissed("not_picked_up", ("anna", "boris")),
+        author="call",
+        line=LINE,
+    )
+    obligations.add(conn, [replace(one, **changes)])
+    return one.id
 
 
 WHY = Why(

@@ -16,7 +16,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 def address(operation: Operation) -> str:
-    return operation.path.replace("{id}", "01" + "Z" * 24)
+    return operation.path.replace("{id}", "01" + "Z" * 24).replace("{key}", "anna")
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -46,6 +46,9 @@ async def test_a_contact(api: Api) -> None:
                 "emails": ["ivan@example.com"],
                 "tags": ["vip"],
                 "responsible": "anna",
+                "inn": None,
+                "position": None,
+                "company": None,
                 "comment": None,
                 "created_at": "2026-03-02T09:00:00.000Z",
                 "updated_at": "2026-03-02T09:00:00.000Z",
@@ -134,6 +137,7 @@ async def test_a_call(api: Api) -> None:
 
     contact, card, call = await api.service.database.write(make)
     found = (await api.get(f"/calls/{call}")).body
+    assert found.pop("people") == [{"contact": contact, "name": "Иван Петров", "reasons": []}]
     assert (await api.get("/calls")).body["items"] == [found]
     missed, talked = found.pop("legs")
     assert found == {
@@ -157,6 +161,8 @@ async def test_a_call(api: Api) -> None:
         "presumed": False,
         "reason": "completed",
         "recording": None,
+        "outcome": None,
+        "note": None,
     }
     assert missed == {
         "leg": "a1",
@@ -231,6 +237,8 @@ async def test_managers_as_routing_sees_them(api: Api) -> None:
             "share": 0.0,
         },
         "busy": {"call": talking, "until": "2026-03-02T09:59:00.000Z"},
+        "presence": None,
+        "cooling": None,
     }
     assert (vera["state"], vera["busy"]["call"]) == ("busy", ringing)
     assert (vera["load"]["ringing"], vera["load"]["share"]) == (1, 0.1)

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callrouter.domain.calls import CallState, Leg, Limits, Phone, Told, fold, holds_of
-from callrouter.domain.decisions import Connect, LastResort, Message, PlanStep, Target
+from callrouter.domain.calls import Told
+from callrouter.domain.decisions import LastResort, Message, Wait
 from callrouter.domain.events import CallEvent
+from tests.domain.folding import RINGING, at, folded, held, plan, what_counts
 from tests.examples import MONDAY_NOON, event
-
-OWNERS = {"101": "anna", "102": "boris", "103": "vera"}
-
-
-def whose(target: str | None, _moment: datetime, legs: Sequence[Leg]) -> Phone:
-    """The dial plan of these tests."""
-    for leg in legs:
-        if target and leg.dial == target:
-            return Phone(target, leg.manager)
-    return Phone(target or "", OWNERS.get(target or ""))
-
-
-def at(seconds: float) -> datetime:
-    return MONDAY_NOON + timedelta(seconds=seconds)
-
-
-def plan(
-    *steps: tuple[str, ...], key: str, run: int = 0, attempt: int = 0, when: float = 0
-) -> Told:
-    """Told at a moment: each step rings these dials for 20 s."""
-    legs = iter(range(1 + 10 * run + 3 * attempt, 99))
-    made = tuple(
-        PlanStep(
-            20,
-            "one" if len(dials) == 1 else "all",
-            tuple(Target(f"a{next(legs)}", dial, OWNERS[dial]) for dial in dials),
-        )
-        for dials in steps
-    )
-    return Told(key, run, attempt, at(when), Connect("call", made, LastResort("+74950000000")))
-
-
-RINGING = event("ringing")
-TWO_STEPS = plan(("101",), ("102",), key=RINGING.key)
-LIMITS = Limits()
-
-
-def folded(
-    *events: CallEvent, told: Sequence[Told] = (TWO_STEPS,), now: float, **more: Any
-) -> CallState:
-    return fold(events, told, limits=LIMITS, whose=whose, now=at(now), **more)
-
-
-def held(state: CallState, now: float) -> dict[str, tuple[str, float]]:
-    """Who is held by the call at a moment: by what, and for how many seconds more."""
-    return {
-        manager: (hold.kind, (hold.until - at(now)).total_seconds())
-        for manager, hold in holds_of("call", state.legs, now=at(now), stranger=False)
-        if hold.since <= at(now)
-    }
-
 
 ANSWERED = event("answered", "c1", at(8), leg_ref="a1", target="101")
 ENDED = event("ended", "c1", at(68), reason="completed", duration_s=60)
@@ -280,6 +228,70 @@ def test_a_message_that_plays_is_over_by_itself() -> None:
     assert folded(RINGING, told=(told,), now=181).state == "missed"
 
 
+def waits(when: float, wait_s: int = 30, *, since: float | None = 0, attempt: int = 0) -> Told:
+    key = event("next", "c1", at(when), attempt=attempt).key if attempt else RINGING.key
+    place = None if since is None else at(since)
+    decision = Wait("call", wait_s, LastResort("+74950000000"), since=place)
+    return Told(key, 0, attempt, at(when), decision)
+
+
+def test_a_call_that_was_told_to_wait_waits_until_it_must_have_asked_again() -> None:
+    told = (waits(0),)
+    for now in (1, 29, 31, 89):
+        state = folded(RINGING, told=told, now=now)
+        assert (state.state, state.waiting_since, state.known_end) == ("waiting", at(0), at(90))
+        assert not state.plan_over
+        assert held(state, now) == {}
+    over = folded(RINGING, told=told, now=90)
+    assert (over.state, over.presumed, over.ended_at) == ("missed", True, at(90))
+    assert over.plan_over
+
+
+@pytest.mark.parametrize(
+    ("since", "place"),
+    [pytest.param(-40, -40, id="the one it was told"), pytest.param(None, 0, id="else its own")],
+)
+def test_a_call_keeps_its_place_among_those_who_wait(since: float | None, place: float) -> None:
+    left = event("ended", "c1", at(20), reason="caller_hung_up")
+    state = folded(RINGING, left, told=(waits(0, since=since),), now=30)
+    assert (state.state, state.waiting_since) == ("missed", at(place))
+
+
+def test_a_call_that_never_waited_has_no_place() -> None:
+    assert folded(RINGING, now=1).waiting_since is None
+
+
+def test_who_waits_is_told_anew_by_the_next_asking() -> None:
+    asked = event("next", "c1", at(30), attempt=1)
+    again = (waits(0), waits(30, since=-5, attempt=1))
+    state = folded(RINGING, asked, told=again, now=100)
+    assert (state.state, state.waiting_since, state.known_end) == ("waiting", at(-5), at(120))
+    rings = folded(
+        RINGING, asked, told=(waits(0), plan(("101",), key=asked.key, attempt=1, when=30)), now=31
+    )
+    assert (rings.state, rings.waiting_since) == ("ringing", at(0))
+    assert held(rings, 31) == {"anna": ("ring", 29.0)}
+
+
+def test_a_call_that_rang_before_it_waits_rings_no_more() -> None:
+    asked = event("next", "c1", at(20), attempt=1)
+    state = folded(
+        RINGING, asked, told=(plan(("101",), key=RINGING.key), waits(20, attempt=1)), now=21
+    )
+    assert state.state == "waiting"
+    assert held(state, 21) == {}
+
+
+def test_who_waits_and_is_picked_up_waits_no_more() -> None:
+    picked_up = event("answered", "c1", at(12), target="103")
+    state = folded(RINGING, picked_up, told=(waits(0),), now=13)
+    assert (state.state, state.talker, state.waiting_since) == ("talking", "vera", at(0))
+    hung_up = event("leg_ended", "c1", at(20), target="103")
+    after = folded(RINGING, picked_up, hung_up, told=(waits(0),), now=21)
+    assert after.state == "ringing"
+    assert after.plan_over
+
+
 HISTORY = [
     RINGING,
     event("leg_ringing", "c1", at(1), leg_ref="a1", target="101"),
@@ -311,19 +323,6 @@ def test_order_lateness_and_repeats_do_not_matter(
     ]
     state = folded(*heard, *again, now=80 * 3600)
     plain = folded(*HISTORY, now=80 * 3600)
-
-    def what_counts(state: CallState) -> tuple[Any, ...]:
-        return (
-            state.state,
-            state.talker,
-            state.last_talker,
-            state.owner,
-            state.started_at,
-            state.answered_at,
-            state.ended_at,
-            state.duration_s,
-            state.presumed,
-        )
 
     assert what_counts(state) == what_counts(plain)
     assert plain.owner == "vera"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, get_args
 
@@ -10,11 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callrouter.domain import setup as s
-from callrouter.domain.decisions import Can, Connect, Message
+from callrouter.domain.decisions import Can, Connect, Message, Reject, Wait
 from callrouter.domain.load import LoadParts
-from callrouter.domain.managers import Hold, ManagerFacts
+from callrouter.domain.managers import Cooling, Hold, ManagerFacts, Presence
 from callrouter.domain.phones import is_dialable, read_caller
-from callrouter.domain.routing import Arrival, CallerFacts, CardFacts, Facts, decide
+from callrouter.domain.routing import (
+    Arrival,
+    CallerFacts,
+    CardFacts,
+    Facts,
+    decide,
+    people_to_look_at,
+)
 from callrouter.domain.setup import (
     Absence,
     Account,
@@ -28,6 +36,7 @@ from callrouter.domain.setup import (
     Step,
     Team,
 )
+from callrouter.domain.waiting import ASKS_EVERY_S, Waiting
 from callrouter.setup_file import check
 from tests.examples import LAST_RESORT, LINE_NUMBER, MONDAY_NOON
 
@@ -58,6 +67,8 @@ def managers(draw: st.DrawFn) -> tuple[Manager, ...]:
             wrap_up_s=draw(st.integers(0, 60)),
             confirm=draw(st.booleans()),
             active=key == KEYS[0] or draw(st.booleans()),
+            deputy=draw(st.sampled_from([None, *(one for one in KEYS if one != key)])),
+            started_on=draw(st.sampled_from([None, None, date(2020, 1, 9), date(2026, 3, 2)])),
         )
         for n, key in enumerate(KEYS)
     )
@@ -76,8 +87,14 @@ STEPS = st.one_of(
         managers=MANAGERS,
         count=st.one_of(st.none(), st.integers(1, 4)),
         busy=st.sampled_from(["skip", "ring", "wait"]),
+        wait=st.sampled_from([20, 60]),
     ),
-    st.builds(Step, ring=st.just("manager"), managers=st.sampled_from(KEYS).map(lambda k: (k,))),
+    st.builds(
+        Step,
+        ring=st.just("manager"),
+        managers=st.sampled_from(KEYS).map(lambda k: (k,)),
+        busy=st.sampled_from(["skip", "wait"]),
+    ),
     st.builds(Step, ring=st.just("in_order"), managers=MANAGERS.filter(bool)),
 )
 LADDERS = (
@@ -116,6 +133,11 @@ CONDITIONS = st.recursive(
 )
 
 
+ABSENCES = st.sampled_from(
+    [(date(2026, 3, 1), date(2026, 3, 9)), (date(2026, 2, 16), date(2026, 3, 1))]
+)
+
+
 @st.composite
 def setups(draw: st.DrawFn) -> Setup:
     ladders = [
@@ -124,14 +146,15 @@ def setups(draw: st.DrawFn) -> Setup:
     keys = [ladder.key for ladder in ladders]
     some_ladder = st.sampled_from([None, *keys])
     rules = draw(st.lists(st.tuples(CONDITIONS, st.sampled_from(keys)), max_size=3)) if keys else []
-    absent = draw(st.lists(st.sampled_from(KEYS[1:]), max_size=3, unique=True))
+    absent = draw(st.lists(st.tuples(st.sampled_from(KEYS[1:]), ABSENCES), max_size=3, unique=True))
     return Setup(
         company=s.Company(duty=KEYS[0]),
         office=(Office("msk"), Office("ekb", time_zone="Asia/Yekaterinburg")),
         account=(Account("main", LINE_NUMBER, secret="a-good-secret", allowed_prefixes=("+7",)),),
         team=(Team("sales"), Team("shop")),
         manager=draw(managers()),
-        absence=tuple(Absence(key, date(2026, 3, 1), date(2026, 3, 9)) for key in absent),
+        absence=tuple(Absence(key, *days) for key, days in absent),
+        routing=s.Routing(strict=draw(st.booleans())),
         ladder=tuple(ladders),
         line=(
             Line(
@@ -165,6 +188,15 @@ HOLDS = st.builds(
 )
 FACTS_OF_ONE = st.builds(
     ManagerFacts,
+    presence=st.one_of(
+        st.none(),
+        st.builds(
+            Presence,
+            st.sampled_from(["available", "pause", "off"]),
+            st.just(MONDAY_NOON - timedelta(minutes=9)),
+        ),
+    ),
+    cooling=st.one_of(st.none(), st.just(Cooling("no_answer", MONDAY_NOON + timedelta(hours=99)))),
     holds=st.lists(HOLDS, max_size=2).map(tuple),
     load=st.builds(LoadParts, st.floats(0, 50), st.integers(0, 50), st.integers(0, 5)),
     last_offer=st.one_of(st.none(), SECONDS.map(lambda n: MONDAY_NOON - timedelta(seconds=abs(n)))),
@@ -189,8 +221,40 @@ CANS = st.builds(
     parallel=st.booleans(),
     outside_numbers=st.booleans(),
     ask_again=st.booleans(),
+    wait=st.booleans(),
     message=st.booleans(),
 )
+WAITING = st.lists(
+    st.tuples(STEPS, st.integers(1, 90), st.sampled_from([None, *KEYS]), MANAGERS, st.booleans()),
+    max_size=4,
+)
+
+
+def waiting(given: Any, setup: Setup, now: Any) -> tuple[Waiting, ...]:
+    """Others who wait, some of them on a Setup of which half the people have left since."""
+    before = replace(setup, manager=tuple(replace(m, active=not m.active) for m in setup.manager))
+    return tuple(
+        Waiting(
+            f"other-{n}",
+            now - timedelta(seconds=ago),
+            "main",
+            setup.line[0],
+            before if earlier else setup,
+            step,
+            responsible,
+            frozenset(tried),
+        )
+        for n, (step, ago, responsible, tried, earlier) in enumerate(given)
+    )
+
+
+class Gathered(dict[str, ManagerFacts]):
+    """Facts of those who were to be looked at; to look at anybody else is an error."""
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002
+        if key not in self:
+            raise AssertionError(f"{key} was not to be looked at")
+        return self[key]
 
 
 @pytest.mark.slow
@@ -207,7 +271,9 @@ CANS = st.builds(
     caller=CALLERS,
     number=st.sampled_from(["89161234567", "anonymous", "", "112", "+4915112345678", "Tele2"]),
     can=CANS,
-    place=st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 2)),
+    place=st.tuples(st.integers(0, 9), st.integers(0, 2), st.integers(0, 2)),
+    others=WAITING,
+    left=MANAGERS,
     hours=st.integers(0, 24 * 8),
 )
 def test_there_is_always_a_dialable_plan(
@@ -218,6 +284,8 @@ def test_there_is_always_a_dialable_plan(
     number: str,
     can: Can,
     place: Any,
+    others: Any,
+    left: Any,
     hours: int,
 ) -> None:
     assert check(setup) == ()
@@ -232,18 +300,40 @@ def test_there_is_always_a_dialable_plan(
         rung=place[0],
         turn=place[1],
         tried={"m2": "no_answer"} if place[2] else {},
+        left=frozenset(left),
+        diverted_by=left[0] if left else None,
+        began=now - timedelta(seconds=30) if place[2] else None,
     )
-    given_facts = Facts(setup, board, facts, known=facts.contact is not None, card=card)
-    decided = decide(call, given_facts, can, now=now)
+    known = Facts(
+        setup,
+        {},
+        facts,
+        known=facts.contact is not None,
+        card=card,
+        own=frozenset({"x"} if hours % 2 else ()),
+        waiting=waiting(others, setup, now),
+    )
+    people = people_to_look_at(call, known, now=now)
+    gathered = Gathered({key: board.get(key, ManagerFacts()) for key in people})
+    decided = decide(call, replace(known, managers=gathered), can, now=now)
     decision = decided.decision
-    assert isinstance(decision, Connect | Message)
+    if isinstance(decision, Reject):
+        assert not call.attempt
+        return
+    assert isinstance(decision, Connect | Message | Wait)
     assert decision.then.dial == LAST_RESORT
     assert is_dialable(decision.then.dial)
     if isinstance(decision, Message):
         assert can.message
         return
-    people = [manager for step in decision.steps for manager in step.managers]
-    assert len(people) == len(set(people)), "a manager stands in at most one step"
+    if isinstance(decision, Wait):
+        assert can.wait
+        assert can.ask_again
+        assert 0 < decision.wait_s <= ASKS_EVERY_S
+        assert decided.why.place
+        return
+    rung = [manager for step in decision.steps for manager in step.managers]
+    assert len(rung) == len(set(rung)), "a manager stands in at most one step"
     assert can.steps is None or len(decision.steps) <= can.steps
     assert can.ask_again or not decision.ask_again
     for step in decision.steps:
@@ -256,7 +346,6 @@ def test_there_is_always_a_dialable_plan(
         assert can.parallel or len(step.targets) == 1
     legs = [target.leg for step in decision.steps for target in step.targets]
     assert len(legs) == len(set(legs))
-    rung = {key for key in people if setup.managers[key].active}
-    assert rung == set(people)
+    assert all(setup.managers[key].active for key in rung)
     chosen = [why.chosen for why in decided.why.steps if why.told and why.chosen]
     assert chosen == [step.managers for step in decision.steps], "why tells what was told"

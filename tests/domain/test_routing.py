@@ -269,12 +269,6 @@ def test_a_wrap_up_that_ends_before_a_later_step_does_not_hold_it() -> None:
             id="nobody free and busy = ring: call waiting",
         ),
         pytest.param(
-            Step(ring="least_loaded", busy="wait"),
-            {k: talking() for k in ("anna", "boris", "vera")},
-            [("anna",)],
-            id="busy = wait is answered as ring until waiting is there",
-        ),
-        pytest.param(
             Step(ring="least_loaded", team="sales", office="ekb"), {}, [], id="nobody of the office"
         ),
         pytest.param(

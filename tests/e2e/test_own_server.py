@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.e2e.test_page import watch
+from tests.e2e.tab import watch
 from tests.hooks import Pbx, pbx_of
 from tests.running import LAST_RESORT, LINE, SECRET, House
 

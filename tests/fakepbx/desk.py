@@ -19,6 +19,7 @@ class Desk:
 
     def __init__(self, dials: Sequence[str], *, plain: bool = False) -> None:
         self.dials = tuple(dials)
+        self.blocked = "0000000"  # the last digits of a number
         self.plain = plain
         self.hooks: list[Hook] = []
         self.busy: dict[str, str] = {}
@@ -28,7 +29,7 @@ class Desk:
     def __call__(self, hook: Hook, _at: datetime) -> Answer | None:
         self.hooks.append(hook)
         payload: Any = hook.payload
-        if payload["event"] in {"ringing", "next"}:
+        if hook.ask:
             names = ("call_id", "event", "attempt")
             key = tuple(str(payload.get(name)) for name in names)
             return self._told.setdefault(key, self._decide(payload))
@@ -41,7 +42,12 @@ class Desk:
     def _decide(self, payload: Any) -> Answer:
         n = self._calls.setdefault(payload["call_id"], len(self._calls))
         call = {"call": f"C{n}"}
+        if "diverted_from" in payload or payload["caller"].endswith(self.blocked):
+            reason = "loop" if "diverted_from" in payload else "blocked"
+            return call | {"decision": "reject", "reason": reason}
         if payload["event"] == "next":
+            if n % 7 == 6 and payload["attempt"] < 1 + n % 40:
+                return call | self._wait()
             return call | self._connect(n, tried=frozenset(t["target"] for t in payload["tried"]))
         if self.plain:
             return call | self._connect(n)
@@ -58,15 +64,18 @@ class Desk:
         if n % 17 == 16:
             return {"decision": "none"}
         if n % 7 == 6:
-            return call | {
-                "decision": "wait",
-                "wait_s": 5,
-                "media": "music",
-                "position": 1,
-                "ask_again": True,
-                "then": THEN,
-            }
+            return call | self._wait()
         return call | self._connect(n, together=n % 3 == 2, ask_again=n % 5 == 4)
+
+    def _wait(self) -> dict[str, object]:
+        return {
+            "decision": "wait",
+            "wait_s": 5,
+            "media": "music",
+            "position": 1,
+            "ask_again": True,
+            "then": THEN,
+        }
 
     def _connect(
         self,
@@ -78,7 +87,10 @@ class Desk:
     ) -> dict[str, object]:
         free = [d for d in self.dials if d not in self.busy and d not in tried] or list(self.dials)
         turned = free[n % len(free) :] + free[: n % len(free)]
-        targets = [{"manager": f"m{d}", "leg": f"a{d}", "dial": d} for d in turned[:4]]
+        targets = [
+            {"manager": f"m{d}", "leg": f"a{d}", "dial": d, "confirm": d.startswith("+7916001")}
+            for d in turned[:4]
+        ]
         if together:
             steps = [{"ring_s": 20, "mode": "all", "targets": targets}]
         else:

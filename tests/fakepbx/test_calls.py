@@ -7,44 +7,10 @@ from typing import Any
 
 import pytest
 
-from callrouter.fakepbx import GOOD, Account, Habits, Manners, Truth, play_virtual
+from callrouter.fakepbx import GOOD, Habits, play_virtual
 from tests.fakepbx.desk import THEN
 from tests.fakepbx.examples import MAIN, PEOPLE, START, a_pbx
-
-ONE_CALL = Habits(gap_s=None, hangs_up=0)
-
-
-def plan(*steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"call": "C", "decision": "connect", "steps": list(steps), "then": THEN} | fields
-
-
-def step(*dials: str, mode: str = "one", manager: str = "") -> dict[str, Any]:
-    targets = [{"manager": manager or f"m{d}", "leg": f"a{d}", "dial": d} for d in dials]
-    return {"ring_s": 20, "mode": mode, "targets": targets}
-
-
-NOBODY = replace(ONE_CALL, picks_up=0, rejects=0, unreachable=0)
-EVERYBODY = replace(ONE_CALL, picks_up=1)
-
-
-def play_one(
-    answers: list[Any], habits: Habits, manners: Manners = GOOD, account: Account = MAIN
-) -> tuple[list[dict[str, Any]], Truth]:
-    """Let one call come, give it these answers one after the other, and return what was sent."""
-    pbx = a_pbx(manners=manners, habits=habits, accounts=(account,))
-    sent: list[dict[str, Any]] = []
-    ahead = list(answers)
-
-    def send(hook: Any, at: datetime) -> Any:
-        sent.append(hook.payload)
-        return ahead.pop(0) if hook.ask else {"ok": True}
-
-    def ask_for_one(moment: datetime) -> None:
-        if not pbx.truth.calls:
-            pbx.call(kind="known")
-
-    play_virtual(pbx, send, start=START, hours=0.5, tick=ask_for_one)
-    return sent, pbx.truth
+from tests.fakepbx.one_call import EVERYBODY, NOBODY, in_short, plan, play_one, step
 
 
 @pytest.mark.parametrize(
@@ -126,16 +92,6 @@ def test_a_call_goes_as_it_was_told(answers: list[Any], habits: Habits, told: st
     sent, truth = play_one(record, habits)
     assert " ".join(map(in_short, sent)) == told
     assert truth.bad_answers == []
-
-
-def in_short(payload: dict[str, Any]) -> str:
-    """Event, phone and reason of a payload, on one line with others."""
-    reason = "" if payload["event"] == "leg_ended" else payload.get("reason", "")
-    return (
-        str(payload["event"])
-        + (f":{payload['target']}" if "target" in payload else "")
-        + (f"={reason}" if reason else "")
-    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from callrouter.fakepbx import GOOD, FakePbx, Habits, play_http, play_virtual, play_virtual_async
+from callrouter.fakepbx import (
+    GOOD,
+    ON_REQUEST,
+    FakePbx,
+    Habits,
+    play_http,
+    play_virtual,
+    play_virtual_async,
+)
 from callrouter.fakepbx.values import Answer, Hook
 from tests.fakepbx.desk import Desk
 from tests.fakepbx.examples import DIALS, START, a_pbx
@@ -98,7 +107,7 @@ async def test_calls_are_played_over_http() -> None:
 
 async def test_a_call_asked_for_while_playing_comes_at_once() -> None:
     service = Service()
-    pbx = a_pbx(habits=Habits(gap_s=None))
+    pbx = a_pbx(habits=ON_REQUEST)
     stop = asyncio.Event()
     async with serving(service) as url, aiohttp.ClientSession() as session:
         playing = asyncio.create_task(play_http(pbx, url, SECRETS, stop=stop, session=session))
@@ -122,7 +131,7 @@ async def test_a_broken_service_stops_neither_the_call_nor_the_play(mood: str) -
 
 async def test_it_waits_two_seconds_and_goes_on_by_itself() -> None:
     service = Service("slow")
-    pbx = a_pbx(manners=GOOD, habits=Habits(gap_s=None, picks_up=1))
+    pbx = a_pbx(manners=GOOD, habits=replace(ON_REQUEST, picks_up=1))
     stop = asyncio.Event()
     async with serving(service) as url, aiohttp.ClientSession() as session:
         playing = asyncio.create_task(play_http(pbx, url, SECRETS, stop=stop, session=session))

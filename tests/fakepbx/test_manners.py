@@ -79,7 +79,8 @@ def test_good_manners_are_good() -> None:
         for hook in desk.hooks
         if hook.account == "main"
     )
-    assert {hook.payload["caller"] for hook in desk.hooks} <= {
+    came_in = [hook.payload for hook in desk.hooks if hook.payload.get("direction") == "in"]
+    assert {payload["caller"] for payload in came_in} <= {
         call.caller for call in truth.calls.values()
     } | {"anonymous", "", "Restricted"}
 
@@ -184,7 +185,9 @@ def test_who_was_never_heard_of_is_not_expected_to_be_known() -> None:
     assert silent
     assert {call.call_id for call in silent} == set(truth.calls) - heard
     assert truth.heard_callers() == {
-        call.caller for call in truth.calls.values() if call.call_id in heard and call.caller
+        call.caller
+        for call in truth.calls.values()
+        if call.call_id in heard and call.caller and call.direction == "in"
     }
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from callrouter.fakepbx import FakePbx, Habits, Person, Truth, play_virtual
 from tests.fakepbx.contract import complaints
 from tests.fakepbx.desk import Desk
-from tests.fakepbx.examples import DIALS, OLD, START, a_pbx
+from tests.fakepbx.examples import CALLERS, DIALS, OLD, PEOPLE, START, a_pbx
 
 BUSY_HOUR = Habits(gap_s=(2, 6))
 
@@ -46,18 +46,24 @@ def test_every_payload_keeps_the_contract() -> None:
 
 
 def test_an_hour_holds_everything_that_can_happen() -> None:
-    desk = Desk(DIALS)
-    truth = an_hour(a_pbx(habits=BUSY_HOUR), desk, hours=3)
+    people = [Person(one.name, (*one.dials, f"+791600100{n}")) for n, one in enumerate(PEOPLE)]
+    desk = Desk([dial for person in people for dial in person.dials])
+    callers = replace(CALLERS, blocked=("+79430000000",))
+    truth = an_hour(a_pbx(habits=BUSY_HOUR, people=people, callers=callers), desk, hours=3)
     seen = {hook.payload["event"] for hook in desk.hooks}
     assert seen == {
         "ringing",
         "next",
+        "dialing",
         "leg_ringing",
         "leg_failed",
         "answered",
         "leg_ended",
+        "transferred",
         "ended",
         "recording",
+        "device",
+        "presence",
         "reset",
     }
     reasons = {hook.payload.get("reason") for hook in desk.hooks} - {None}
@@ -66,24 +72,41 @@ def test_an_hour_holds_everything_that_can_happen() -> None:
         "no_answer",
         "rejected",
         "unreachable",
+        "dnd",
+        "offline",
         "answered_elsewhere",
         "cancelled",
         "caller_hung_up",
         "completed",
     }
     calls = truth.calls.values()
-    assert {call.end for call in calls} == {
+    assert {call.end for call in calls} >= {
         "completed",
         "no_answer",
+        "busy",
         "caller_hung_up",
         "rejected",
         "restart",
     }
-    assert {call.kind for call in calls} == {"unknown", "known", "again", "withheld", "vip"}
-    assert {call.decision for call in calls} >= {"connect", "message", "reject", "none"}
+    assert {call.kind for call in calls} == {
+        "unknown",
+        "known",
+        "again",
+        "withheld",
+        "vip",
+        "blocked",
+    }
+    assert {call.decision for call in calls} >= {"connect", "wait", "message", "reject", "none"}
+    assert {call.direction for call in calls} == {"in", "out", "internal"}
     assert {call.routed_by for call in calls} >= {"service", "pbx"}
     assert any(call.redial_of for call in calls)
     assert any(call.picked_up_outside_plan for call in calls)
+    assert any(len(call.waits) > 3 for call in calls)
+    assert any(call.machine and "answered" in call.delivered for call in calls)
+    assert any(call.loop_of for call in calls)
+    assert {one.kind for call in calls for one in call.passed_on} == {"blind", "attended"}
+    counts = truth.counts
+    assert min(counts[name] for name in ("calls_back", "second_tries", "transfers", "breaks")) > 5
 
 
 def test_nobody_talks_twice_at_once_except_by_call_waiting() -> None:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from callrouter.fakepbx import FakePbx, Habits, Kind, Manners, play_virtual
+from callrouter.fakepbx import ON_REQUEST, FakePbx, Kind, Manners, play_virtual
 from tests.fakepbx.desk import Desk
 from tests.fakepbx.examples import CALLERS, DIALS, MAIN, OLD, START, a_pbx
 
-ON_REQUEST = Habits(gap_s=None)
 WORST = Manners(lost=1, doubled=1, late=1, restart_every_s=None)
 
 

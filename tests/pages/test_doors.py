@@ -76,7 +76,7 @@ def _holds_the_line(headers: Mapping[str, str]) -> None:
         assert rule in policy
     assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cache-Control"] in ("no-store", "no-cache")
 
 

@@ -253,7 +253,7 @@ async def test_without_browsers_nothing_is_rendered_or_kept(site: Site) -> None:
     await site.service.database.write(ring)
     await site.relay.turn()
     assert site.relay._waiting == {}
-    assert site.relay._team == {}
+    assert site.relay._parts == {}
 
 
 async def test_a_silent_base_does_not_end_the_relay(site: Site, events: Streaming) -> None:

@@ -69,8 +69,8 @@ async def test_the_same_in_english(site: Site) -> None:
     ],
 )
 async def test_who_calls(site: Site, columns: dict[str, Any], title: str) -> None:
-    await site.service.database.write(a_call, **columns)
-    assert f"<h3>{title}</h3>" in (await site.get("/")).text
+    call = await site.service.database.write(a_call, **columns)
+    assert f'<h3><a href="/calls/{call}">{title}</a></h3>' in (await site.get("/")).text
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,27 @@ async def test_a_message_is_no_answer(site: Site) -> None:
 async def test_a_call_that_nobody_asked_us_about_says_so(site: Site) -> None:
     await site.service.database.write(a_call)
     assert "АТС не спрашивала" in (await site.get("/")).text
+
+
+async def test_a_call_inside_names_who_dialled_and_who_was_rung(site: Site) -> None:
+    def write(conn: Connection) -> str:
+        inside: dict[str, Any] = {
+            "direction": "internal",
+            "caller_kind": "internal",
+            "caller_number": "101",
+        }
+        call = add_call(conn, state="answered", manager="anna", duration_s=16.0, **inside)
+        for ref, key in (("a1", "anna"), ("a2", "vera")):
+            a_leg(conn, call, ref=ref, manager=key, planned=False, answered_at=NOON)
+        return call
+
+    call = await site.service.database.write(write)
+    for page in ((await site.get("/")).text, (await site.get(f"/calls/{call}")).text):
+        assert "Внутренний" in page
+        assert "Вера Котова · 16 с" in page
+        assert "АТС не спрашивала" not in page
+        assert "Итог" not in page
+    assert ">Анна Смирнова</a></h3>" in (await site.get("/")).text
 
 
 NASTY = [
@@ -224,7 +245,8 @@ async def test_what_a_manager_does(
     site.setups.current = setup
     await site.service.database.write(write)
     page = (await site.get("/")).text
-    chip = page[page.index('data-key="anna"') - 40 :][:500]
+    start = page.index('data-key="anna"') - 40
+    chip = page[start : page.index("</li>", start)]
     for text in says:
         assert text in chip
     assert "0 из 20" in chip or "1 из 20" in chip

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from callrouter.seal import Seal
 from callrouter.service import POP_LIFE
 from storage.listing import Viewer, calls_now
-from tests.api.rows import NOON
+from tests.api.rows import NOON, add_call, add_contact, add_told
 from tests.pages.conftest import Site
 from tests.pages.rows import a_call, a_decision, a_ringing_call
 
@@ -43,6 +44,25 @@ async def test_it_shows_the_contacts_last_calls(site: Site) -> None:
     page = (await site.get(f"/pop/{ticket(site, call)}", visitor=False)).text
     assert page.count("Пропущен") == 10
     assert "01.03 12:00" in page
+
+
+async def test_it_names_everybody_who_has_the_number(site: Site) -> None:
+    def write(conn: Connection) -> str:
+        add_contact(conn, "Иван Петров", "+79161234567", responsible="anna")
+        other = add_contact(conn, "Ольга Петрова", "+79161234567")
+        call = add_call(conn, state="ringing", contact=other)
+        add_told(conn, call)
+        return call
+
+    call = await site.service.database.write(write)
+    page = (await site.get(f"/pop/{ticket(site, call)}", visitor=False)).text
+    part = page[page.index("На этом номере") :]
+    first, second = part.index("<b>Иван Петров</b>"), part.index('class="here"><b>Ольга Петрова')
+    assert first < part.index("есть свой менеджер") < second
+    assert "<form" not in page
+    alone = await site.service.database.write(a_ringing_call, caller_number="+79160000000")
+    page = (await site.get(f"/pop/{ticket(site, alone)}", visitor=False)).text
+    assert "На этом номере" not in page
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,10 @@ COMPANY = [
         "routing.tried_hours", "0 to 8784", id="hours below nothing",
     ),
     pytest.param(
+        changed("tried_hours = 24", "junk_days = -1"),
+        "routing.junk_days", "0 to 3660", id="days without cards below nothing",
+    ),
+    pytest.param(
         changed("tried_hours = 24", 'responsible = ["card", "card"]'),
         "routing.responsible", "once", id="a source twice",
     ),
@@ -95,8 +99,39 @@ COMPANY = [
         "letters.without_items", '"brief"', id="an offer instead of an offer",
     ),
     pytest.param(
+        GOOD + "[missed]\nlead_term_min = 0",
+        "missed.lead_term_min", "1 to 1440", id="no time for a lead",
+    ),
+    pytest.param(
+        GOOD + '[leads]\npipeline = "shop"',
+        "leads.pipeline", '"sales"', id="leads of no pipeline",
+    ),
+    pytest.param(
+        GOOD + '[leads]\nsource = "наш сайт"', "leads.source", "letters", id="a source of words"
+    ),
+    pytest.param(
+        GOOD + '[leads]\npolicy_url = "javascript:alert(1)"',
+        "leads.policy_url", "https://", id="a policy that is no page",
+    ),
+    pytest.param(
+        GOOD + '[leads]\nallowed_origins = ["https://shop.example/form"]',
+        "leads.allowed_origins", "no path", id="a page for an origin",
+    ),
+    pytest.param(
+        GOOD + '[leads]\nallowed_origins = ["*"]',
+        "leads.allowed_origins", "https://", id="every origin",
+    ),
+    pytest.param(
         changed('number = "+79990000000"', 'number = "spam!"'),
         "block[spam!].number", "+79990000000", id="a block of no number",
+    ),
+    pytest.param(
+        changed('number = "+79990000000"', 'number = "8 (495) 123-00-01"'),
+        "block[8 (495) 123-00-01].number", "not ours", id="a block of a line of ours",
+    ),
+    pytest.param(
+        changed('number = "+79990000000"', 'number = "101"'),
+        "block[101].number", "not ours", id="a block of an inside dial",
     ),
     pytest.param(
         changed("to = 2026-03-15", "to = 2026-03-01"),
@@ -219,6 +254,10 @@ PIPELINES = [
     pytest.param(
         changed('{ key = "new" }, ', ""),
         "pipeline[sales].statuses", "that a new card gets", id="no open status",
+    ),
+    pytest.param(
+        changed('[{ key = "new" }, ', '[{ key = "new" }, { key = "junk" }, '),
+        "pipeline[sales].statuses[junk].closed", "closed = true", id="junk that is open",
     ),
     pytest.param(
         changed('on_status = "new"', 'on_status = "in_work"'),

@@ -1,5 +1,6 @@
 """What is allowed but probably not meant: above all, hours in which nobody would answer."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from callrouter.domain.hours import Calendar, parse_hours
 from callrouter.setup_file import warnings
 from callrouter.setup_file.coverage import _moments, _weekly
+from callrouter.setup_file.warnings import _ladder
 from tests.setup_file.good import GOOD, setup_of
+from webhooks.providers.pbx import Pbx
 
 SHOP = """
 [company]
@@ -202,12 +205,6 @@ def test_the_hours_told_are_those_found(week: bytes) -> None:
             changed('dial = "101"', ""), "manager[anna].dial", "never be rung", id="no phone"
         ),
         pytest.param(
-            step('ring = "all"\nbusy = "wait"'),
-            "ladder[shop].step[1].busy",
-            'treated as "ring"',
-            id="waiting",
-        ),
-        pytest.param(
             step('ring = "all"\nskill = "fr"'), "ladder[shop].step[1].skill", '"fr"', id="skill"
         ),
         pytest.param(
@@ -242,3 +239,17 @@ def test_sealed_secrets_and_people_without_a_phone_by_office_are_nothing_to_tell
     anna = replace(setup.managers["anna"], dial=(), role="auditor")
     setup = replace(setup, account=(account,), manager=(anna, setup.managers["vera"]))
     assert warnings(setup) == ()
+
+
+class Hasty(Pbx):
+    """A PBX that cannot keep a caller."""
+
+    waits = False
+
+
+def test_a_ladder_that_waits_on_a_pbx_that_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = setup_of(step('ring = "all"\nbusy = "wait"'))
+    assert not [one for one in warnings(setup) if "hold callers" in one.message]
+    monkeypatch.setattr(sys.modules[_ladder.__module__], "PROVIDERS", {"pbx": Hasty})
+    (found,) = [one for one in warnings(setup) if "hold callers" in one.message]
+    assert found.key == "line[+74951230001].ladder"

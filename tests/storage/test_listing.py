@@ -297,6 +297,11 @@ def plans_of(conn: Connection) -> Iterator[list[str]]:
             id="calls now",
         ),
         pytest.param(
+            lambda conn: listing.in_line(conn, ADMIN),
+            "SCAN call USING INDEX ix_call_waiting",
+            id="how many wait",
+        ),
+        pytest.param(
             lambda conn: listing.list_cards(conn, ADMIN),
             "SCAN card USING INDEX sqlite_autoindex_card_1",
             id="cards",

@@ -9,7 +9,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -77,11 +77,13 @@ class Pbx:
     Times without a zone are in the account's, else in UTC.
     """
 
+    waits: ClassVar[bool] = True
+
     account: Account = field(repr=False)  # its secret may stand in it as written
     secrets: tuple[bytes, ...] = field(repr=False)  # two while one is being rotated
 
     def can(self, hook: RawHook) -> Can:
-        return Can(steps=1) if _one_step(hook) else Can()
+        return Can(steps=1 if _one_step(hook) else None, wait=True)
 
     def greet(self, hook: RawHook) -> Answer | None:  # noqa: ARG002  this provider has no handshake
         return None

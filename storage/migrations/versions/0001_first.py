@@ -1,4 +1,4 @@
-"""The first schema: every table at once."""
+"""first."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,37 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:  # noqa: PLR0915  every table at once
+def upgrade() -> None:
+    op.create_table(
+        "batch",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("setup", sa.Integer(), nullable=False),
+        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("calls", sa.Text(), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
+    )
+    op.create_index(op.f("ix_batch_at"), "batch", ["at"], unique=False)
+    op.create_table(
+        "block",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_block")),
+    )
+    op.create_index(op.f("ix_block_number"), "block", ["number"], unique=False)
+    op.create_index(
+        "uq_block_current",
+        "block",
+        ["number"],
+        unique=True,
+        sqlite_where=sa.text("until IS NULL"),
+        postgresql_where=sa.text("until IS NULL"),
+    )
     op.create_table(
         "business_event",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -30,6 +60,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("kind", sa.String(length=16), server_default="person", nullable=False),
         sa.Column("relation", sa.String(length=16), server_default="client", nullable=False),
         sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("folded", sa.Text(), nullable=True),
         sa.Column("first_name", sa.Text(), nullable=True),
         sa.Column("middle_name", sa.Text(), nullable=True),
         sa.Column("last_name", sa.Text(), nullable=True),
@@ -41,10 +72,10 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("source_last", sa.String(length=64), nullable=True),
         sa.Column("made_for", sa.String(length=32), nullable=True),
         sa.Column("merged_into", sa.String(length=32), nullable=True),
+        sa.Column("position", sa.Text(), nullable=True),
         sa.Column("talked_manager", sa.String(length=64), nullable=True),
         sa.Column("talked_at", sa.BigInteger(), nullable=True),
-        sa.Column("tried_manager", sa.String(length=64), nullable=True),
-        sa.Column("tried_at", sa.BigInteger(), nullable=True),
+        sa.Column("no_card_until", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
@@ -55,6 +86,32 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.UniqueConstraint("made_for", name=op.f("uq_contact_made_for")),
     )
     op.create_index(op.f("ix_contact_updated_at"), "contact", ["updated_at"], unique=False)
+    for name in ("folded", "inn", "merged_into", "responsible"):
+        op.create_index(
+            f"ix_contact_{name}",
+            "contact",
+            [name],
+            unique=False,
+            sqlite_where=sa.text(f"{name} IS NOT NULL"),
+            postgresql_where=sa.text(f"{name} IS NOT NULL"),
+        )
+    op.create_table(
+        "cooling",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("manager", sa.String(length=64), nullable=False),
+        sa.Column("account", sa.String(length=64), nullable=True),
+        sa.Column("dial", sa.String(length=320), nullable=True),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("strikes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("began_after", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("ended_after", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cooling")),
+    )
+    op.create_index("ix_cooling_manager_ends_at", "cooling", ["manager", "ends_at"], unique=False)
     op.create_table(
         "counter",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -79,6 +136,26 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
     )
     op.create_index(op.f("ix_external_id_ours"), "external_id", ["ours"], unique=False)
     op.create_table(
+        "handover",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.Column("from_manager", sa.String(length=64), nullable=False),
+        sa.Column("to_manager", sa.String(length=64), nullable=True),
+        sa.Column("undone_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_handover")),
+    )
+    op.create_table(
+        "import",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("undone_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import")),
+    )
+    op.create_table(
         "load",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("manager", sa.String(length=64), nullable=False),
@@ -88,7 +165,17 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("cards", sa.Integer(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("began_after", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("ended_after", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_load")),
+    )
+    op.create_index(
+        "ix_load_ended_after",
+        "load",
+        ["ended_after"],
+        unique=False,
+        sqlite_where=sa.text("ended_after IS NOT NULL"),
+        postgresql_where=sa.text("ended_after IS NOT NULL"),
     )
     op.create_index(
         "uq_load_current",
@@ -110,6 +197,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("call", sa.String(length=32), nullable=True),
+        sa.Column("card", sa.String(length=32), nullable=True),
         sa.Column("manager", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
         sqlite_autoincrement=True,
@@ -125,9 +213,19 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("by", sa.String(length=64), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("began_after", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("ended_after", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_presence")),
     )
     op.create_index(op.f("ix_presence_manager"), "presence", ["manager"], unique=False)
+    op.create_index(
+        "uq_presence_current",
+        "presence",
+        ["manager"],
+        unique=True,
+        sqlite_where=sa.text("until IS NULL"),
+        postgresql_where=sa.text("until IS NULL"),
+    )
     op.create_table(
         "product",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -145,6 +243,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("manager", sa.String(length=64), nullable=False),
         sa.Column("last_offer", sa.BigInteger(), nullable=True),
         sa.Column("last_talk", sa.BigInteger(), nullable=True),
+        sa.Column("unanswered", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("manager", name=op.f("pk_pulse")),
     )
     op.create_table(
@@ -315,6 +414,34 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
     )
     op.create_index(op.f("ix_custom_value_owner"), "custom_value", ["owner"], unique=False)
     op.create_table(
+        "handover_item",
+        sa.Column("handover", sa.String(length=32), nullable=False),
+        sa.Column("noun", sa.String(length=16), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("to_manager", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["handover"], ["handover.id"], name=op.f("fk_handover_item_handover_handover")
+        ),
+        sa.PrimaryKeyConstraint("handover", "noun", "id", name=op.f("pk_handover_item")),
+    )
+    op.create_table(
+        "import_row",
+        sa.Column("run", sa.String(length=32), nullable=False),
+        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("contact", sa.String(length=32), nullable=False),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("before", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("after", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("digest", sa.String(length=64), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact"], ["contact.id"], name=op.f("fk_import_row_contact_contact")
+        ),
+        sa.ForeignKeyConstraint(["run"], ["import.id"], name=op.f("fk_import_row_run_import")),
+        sa.PrimaryKeyConstraint("run", "line", name=op.f("pk_import_row")),
+    )
+    op.create_index(op.f("ix_import_row_contact"), "import_row", ["contact"], unique=False)
+    op.create_index(op.f("ix_import_row_digest"), "import_row", ["digest"], unique=False)
+    op.create_table(
         "membership",
         sa.Column("person", sa.String(length=32), nullable=False),
         sa.Column("company", sa.String(length=32), nullable=False),
@@ -327,6 +454,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         ),
         sa.PrimaryKeyConstraint("person", "company", name=op.f("pk_membership")),
     )
+    op.create_index(op.f("ix_membership_company"), "membership", ["company"], unique=False)
     op.create_table(
         "call",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -359,6 +487,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("outcome", sa.String(length=64), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("over_at", sa.BigInteger(), nullable=True),
+        sa.Column("waiting_since", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["card"], ["card.id"], name=op.f("fk_call_card_card")),
         sa.ForeignKeyConstraint(["contact"], ["contact.id"], name=op.f("fk_call_contact_contact")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_call")),
@@ -380,6 +509,14 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         postgresql_where=sa.text("known_end IS NOT NULL"),
     )
     op.create_index(op.f("ix_call_started_at"), "call", ["started_at"], unique=False)
+    op.create_index(
+        "ix_call_waiting",
+        "call",
+        ["waiting_since"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
     op.create_table(
         "card_item",
         sa.Column("card", sa.String(length=32), nullable=False),
@@ -415,17 +552,43 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
     )
     op.create_index(op.f("ix_document_card"), "document", ["card"], unique=False)
     op.create_table(
+        "lead",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("system", sa.String(length=64), nullable=False),
+        sa.Column("external_id", sa.String(length=200), nullable=True),
+        sa.Column("card", sa.String(length=32), nullable=False),
+        sa.Column("contact", sa.String(length=32), nullable=False),
+        sa.Column("new", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("page", sa.Text(), nullable=True),
+        sa.Column("source", sa.String(length=64), nullable=True),
+        sa.Column("utm", sa.Text(), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(["card"], ["card.id"], name=op.f("fk_lead_card_card")),
+        sa.ForeignKeyConstraint(["contact"], ["contact.id"], name=op.f("fk_lead_contact_contact")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lead")),
+        sa.UniqueConstraint("system", "external_id", name=op.f("uq_lead_system_external_id")),
+    )
+    op.create_index(op.f("ix_lead_card"), "lead", ["card"], unique=False)
+    op.create_index(op.f("ix_lead_contact"), "lead", ["contact"], unique=False)
+    op.create_table(
         "responsibility",
         sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("card", sa.String(length=32), nullable=False),
+        sa.Column("card", sa.String(length=32), nullable=True),
+        sa.Column("contact", sa.String(length=32), nullable=True),
         sa.Column("manager", sa.String(length=64), nullable=False),
         sa.Column("by", sa.String(length=64), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["card"], ["card.id"], name=op.f("fk_responsibility_card_card")),
+        sa.ForeignKeyConstraint(
+            ["contact"], ["contact.id"], name=op.f("fk_responsibility_contact_contact")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_responsibility")),
     )
     op.create_index(op.f("ix_responsibility_card"), "responsibility", ["card"], unique=False)
+    op.create_index(op.f("ix_responsibility_contact"), "responsibility", ["contact"], unique=False)
     op.create_index(op.f("ix_responsibility_manager"), "responsibility", ["manager"], unique=False)
     op.create_table(
         "task",
@@ -442,14 +605,36 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("remind_at", sa.BigInteger(), nullable=True),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
         sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("closed_by", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("phone", sa.String(length=32), nullable=True),
+        sa.Column("open_for", sa.String(length=64), nullable=True),
+        sa.Column("line", sa.String(length=64), nullable=True),
+        sa.Column("team", sa.String(length=64), nullable=True),
+        sa.Column("cause", sa.String(length=64), nullable=True),
+        sa.Column("cause_data", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=True),
+        sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("escalated_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["card"], ["card.id"], name=op.f("fk_task_card_card")),
         sa.ForeignKeyConstraint(["contact"], ["contact.id"], name=op.f("fk_task_contact_contact")),
         sa.ForeignKeyConstraint(["parent"], ["task.id"], name=op.f("fk_task_parent_task")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
+        sa.UniqueConstraint("open_for", name=op.f("uq_task_open_for")),
     )
     op.create_index(op.f("ix_task_card"), "task", ["card"], unique=False)
+    op.create_index(op.f("ix_task_contact"), "task", ["contact"], unique=False)
+    op.create_index(
+        "ix_task_owed",
+        "task",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("open_for IS NOT NULL"),
+        postgresql_where=sa.text("open_for IS NOT NULL"),
+    )
     op.create_index(op.f("ix_task_owner"), "task", ["owner"], unique=False)
+    op.create_index(op.f("ix_task_phone"), "task", ["phone"], unique=False)
     op.create_table(
         "transition",
         sa.Column("card", sa.String(length=32), nullable=False),
@@ -480,6 +665,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("setup", sa.Integer(), nullable=False),
         sa.Column("decision", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), server_default="{}", nullable=False),
         sa.ForeignKeyConstraint(["call"], ["call.id"], name=op.f("fk_decision_call_call")),
         sa.PrimaryKeyConstraint("call", "run", "attempt", name=op.f("pk_decision")),
     )
@@ -491,7 +677,10 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("moment", sa.BigInteger(), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("batch", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("place", sa.Integer(), server_default="0", nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("joins", sa.String(length=256), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("query", sa.Text(), nullable=False),
         sa.Column("answer", sa.LargeBinary(), nullable=False),
@@ -499,7 +688,16 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.ForeignKeyConstraint(["call"], ["call.id"], name=op.f("fk_event_call_call")),
         sa.PrimaryKeyConstraint("account", "key", name=op.f("pk_event")),
     )
+    op.create_index(op.f("ix_event_batch"), "event", ["batch"], unique=False)
     op.create_index(op.f("ix_event_call"), "event", ["call"], unique=False)
+    op.create_index(
+        "ix_event_joins",
+        "event",
+        ["account", "joins"],
+        unique=False,
+        sqlite_where=sa.text("joins IS NOT NULL"),
+        postgresql_where=sa.text("joins IS NOT NULL"),
+    )
     op.create_index(
         "ix_event_kind_received", "event", ["account", "kind", "received"], unique=False
     )
@@ -525,6 +723,7 @@ def upgrade() -> None:  # noqa: PLR0915  every table at once
         sa.Column("hold_until", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("machine", sa.Boolean(), nullable=False),
+        sa.Column("outbound", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("presumed", sa.Boolean(), nullable=False),
         sa.Column("talk_s", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(["call"], ["call.id"], name=op.f("fk_leg_call_call")),

@@ -465,10 +465,10 @@ class TestTrust:
 
 class TestWhatItCanDo:
     def test_a_whole_plan(self) -> None:
-        assert PBX.can(hook()) == Can(ask_again=True, wait=False)
+        assert PBX.can(hook()) == Can(ask_again=True, wait=True)
 
     def test_one_step_at_a_time(self) -> None:
-        assert PBX.can(hook(query="steps=one")) == Can(steps=1, ask_again=True, wait=False)
+        assert PBX.can(hook(query="steps=one")) == Can(steps=1, ask_again=True, wait=True)
 
     def test_one_step_of_a_longer_plan(self) -> None:
         said = json.loads(PBX.answer(PLAN, hook(query="steps=one")).body)
