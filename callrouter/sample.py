@@ -47,8 +47,9 @@ def sample_setup(secret_of: Callable[[str], str], *, today: date | None = None) 
     """Make the whole company. `secret_of` gives the secret of an account: "main" or "bare".
 
     Account "main" is a PBX with all manners; "bare" is meant to send no ids and times. With
-    `today` one manager is on leave around it. At any hour somebody is on shift for every line
-    but the service's, which has hours and a message for the night.
+    `today` one manager is on leave around it and one began to work the day before. At any hour
+    somebody is on shift for every line but the service's, which has hours and a message for the
+    night. Who calls sales waits when everybody talks.
     """
     company = Company(name="Ромашка", duty="vera")
     accounts = (
@@ -70,7 +71,7 @@ def sample_setup(secret_of: Callable[[str], str], *, today: date | None = None) 
             Team("shop", "Магазин", head="dina"),
             Team("service", "Сервис", head="ilya"),
         ),
-        manager=_managers(),
+        manager=_managers(today),
         absence=_absences(today),
         ladder=_ladders(),
         line=_lines(),
@@ -80,7 +81,7 @@ def sample_setup(secret_of: Callable[[str], str], *, today: date | None = None) 
     )
 
 
-def _managers() -> tuple[Manager, ...]:
+def _managers(today: date | None) -> tuple[Manager, ...]:
     def manager(key: str, name: str, dial: str, team: str, office: str) -> Manager:
         return Manager(key, name, dial, team, office, email=f"{key}@romashka.example", wrap_up_s=10)
 
@@ -111,7 +112,11 @@ def _managers() -> tuple[Manager, ...]:
             role="head",
             shift="Mo-Su 08:00-23:00",
         ),
-        replace(manager("egor", "Егор Зайцев", "202", "shop", "ekb"), deputy="dina"),
+        replace(
+            manager("egor", "Егор Зайцев", "202", "shop", "ekb"),
+            deputy="dina",
+            started_on=today - timedelta(days=1) if today else None,
+        ),
         replace(manager("zhanna", "Жанна Белова", "203", "service", "ekb"), capacity=12),
         replace(
             manager("ilya", "Илья Громов", "105", "service", "msk"),

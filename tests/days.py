@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from callrouter.domain.decisions import Decision
 from callrouter.domain.managers import PresenceState
-from callrouter.domain.setup import Ladder, Setup, Step
+from callrouter.domain.setup import DEFAULT_PIPELINE, Ladder, Setup, Status, Step
 from callrouter.fakepbx import Account, Callers, FakePbx, Hook, Person, play_virtual
 from callrouter.fakepbx.habits import Habits
 from callrouter.flows.presence import say
@@ -54,9 +54,12 @@ RUSH = Habits(
 )
 """More calls than eight people can take: some wait, some are lost."""
 
+RUSH_GAP_S = 14
+"""Between two calls at most."""
+
 
 def company() -> Setup:
-    """The sample company with every strategy, and with callers who wait."""
+    """The sample company with every strategy, with callers who wait, and cards that weigh."""
     setup = sample_setup(lambda _account: SECRET, today=MONDAY_MORNING.date())
     ladders = {
         "sales": Ladder(
@@ -76,15 +79,21 @@ def company() -> Setup:
             ),
         ),
     }
-    return replace(setup, ladder=tuple(ladders.get(one.key, one) for one in setup.ladder))
+    ladder = tuple(ladders.get(one.key, one) for one in setup.ladder)
+    statuses = (Status("new", "Новая", weight=0.5), *DEFAULT_PIPELINE.statuses[1:])
+    return replace(setup, ladder=ladder, pipeline=(replace(DEFAULT_PIPELINE, statuses=statuses),))
 
 
 @dataclass
 class Days:
-    """Plays into a base. The same seed plays the same days."""
+    """Plays into a base. The same seed plays the same days.
+
+    `twins`: how many calls more, at most, come at the very moment of one that asks.
+    """
 
     conn: Connection
     seed: int = 7
+    twins: int = 1
 
     def __post_init__(self) -> None:
         self._setup = company()
@@ -95,20 +104,21 @@ class Days:
             for one in self._setup.account
         }
         self._waiting: list[Hook] = []
-        self._twins: list[tuple[datetime, str]] = []
+        self._to_come: list[Hook] = []  # of the twins
+        self._twins = 0
         self._now = MONDAY_MORNING
         self._swept = MONDAY_MORNING
 
-    def play(self, calls: int, *, hours: float = 9.0) -> int:
-        """Play days of so many hours until that many customers have called; gives how many."""
+    def play(self, calls: int) -> int:
+        """Play days until so many customers have called; gives how many have."""
         setups.publish(self.conn, replace(self._setup, version=0), by="apply", now=self._now)
         played, day = 0, 0
-        while played < calls:
-            played += self._play_day(MONDAY_MORNING + timedelta(days=day), hours, calls - played)
+        while played + self._twins < calls:
+            played += self._play_day(MONDAY_MORNING + timedelta(days=day), calls - played)
             day += 1
-        return played
+        return played + self._twins
 
-    def _play_day(self, start: datetime, hours: float, most: int) -> int:
+    def _play_day(self, start: datetime, most: int) -> int:
         pbx = FakePbx(
             seed=self.seed + start.toordinal(),
             accounts=[
@@ -125,10 +135,10 @@ class Days:
 
         def tick(now: datetime) -> None:
             self._tick(now)
-            if came() >= most:
+            if came() + self._twins >= most:
                 pbx.close()
 
-        quiet = timedelta(minutes=20)
+        hours, quiet = min(9.0, most * RUSH_GAP_S / 3600), timedelta(minutes=15)
         play_virtual(pbx, self._send, start=start, hours=hours, tick=tick, quiet=quiet)
         self._flush()
         return came()
@@ -141,25 +151,30 @@ class Days:
         if hook.ask is None:
             self._waiting.append(hook)
             return {"ok": True}
-        if self._chance.random() < 0.05:
+        for _ in range(self._chance.choice([0, 0, self._chance.randint(0, self.twins)])):
             self._waiting.append(self._twin(at))
         self._waiting.append(hook)
         return self._flush()
 
     def _twin(self, at: datetime) -> Hook:
-        """A call of somebody else at the same moment; it ends some seconds later."""
-        ref = f"twin-{at.timestamp()}"
-        self._twins.append((at + timedelta(seconds=self._chance.uniform(5, 40)), ref))
+        """A call of somebody else at the same moment; he is answered, or hangs up."""
+        self._twins += 1
+        ref = f"twin-{self._twins}"
         caller = f"+7916000{self._chance.randrange(400):04}"
-        payload = {"event": "ringing", "call_id": ref, "caller": caller, "called": SITE}
-        return Hook("main", {**payload, "event_id": f"{ref}-begin"}, at)
+        length = self._chance.uniform(5, 40)
 
-    def _end_twins(self, now: datetime) -> None:
-        over = [ref for end, ref in self._twins if end <= now]
-        self._twins = [one for one in self._twins if one[0] > now]
-        for ref in over:
-            payload = {"event": "ended", "call_id": ref, "event_id": f"{ref}-end"}
-            self._waiting.append(Hook("main", {**payload, "reason": "caller_hung_up"}, now))
+        def hook(event: str, after_s: float, **fields: object) -> Hook:
+            payload = {"event": event, "call_id": ref, "event_id": f"{ref}-{event}", **fields}
+            return Hook("main", payload, at + timedelta(seconds=after_s))
+
+        if self._chance.random() < 0.4:
+            self._to_come.append(hook("answered", 3, leg_id="a1"))
+        self._to_come.append(hook("ended", length, reason="caller_hung_up"))
+        return hook("ringing", 0, caller=caller, called=SITE)
+
+    def _go_on_with_twins(self, now: datetime) -> None:
+        self._waiting += [replace(one, at=now) for one in self._to_come if one.at <= now]
+        self._to_come = [one for one in self._to_come if one.at > now]
 
     def _flush(self) -> dict[str, Any]:
         if not self._waiting:
@@ -198,7 +213,7 @@ class Days:
     # What happens beside
 
     def _tick(self, now: datetime) -> None:
-        self._end_twins(now)
+        self._go_on_with_twins(now)
         self._flush()
         self._now = max(self._now, now + OURS)
         if self._now - self._swept >= SWEEPS_EVERY:

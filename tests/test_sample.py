@@ -8,7 +8,7 @@ from callrouter.domain.decisions import Can, Connect, Message
 from callrouter.domain.phones import read_caller, read_number
 from callrouter.domain.routing import Arrival, CallerFacts, Facts, decide
 from callrouter.domain.setup import Setup
-from callrouter.sample import SERVICE, SHOP, SITE, sample_contacts, sample_setup
+from callrouter.sample import BLOCKED, SERVICE, SHOP, SITE, sample_contacts, sample_setup
 from callrouter.setup_file import check, merge, read_file, read_setup, warnings, write_setup
 
 SETUP = sample_setup("a secret of {}".format)
@@ -79,10 +79,26 @@ def test_somebody_is_on_leave_today() -> None:
     assert leave.from_ <= today <= leave.to
 
 
+def test_somebody_began_yesterday() -> None:
+    setup = sample_setup("a secret of {}".format, today=date(2026, 6, 1))
+    beginners = {one.key: one.started_on for one in setup.manager if one.started_on}
+    assert beginners == {"egor": date(2026, 5, 31)}
+
+
+def test_who_calls_sales_waits_when_all_talk() -> None:
+    waits = {ladder.key for ladder in SETUP.ladder for step in ladder.step if step.busy == "wait"}
+    assert waits == {"sales", "shop"}
+
+
+def test_one_number_is_blocked() -> None:
+    assert [block.number for block in SETUP.block] == [BLOCKED]
+
+
 def test_no_number_is_anybodys() -> None:
     numbers = [
         *(name for line in SETUP.line for name in (line.number, line.last_resort)),
         *(number for number in SETUP.own_phones),
+        BLOCKED,
         *(phone for contact in sample_contacts() for phone in contact.phones),
     ]
     assert len(numbers) > 20

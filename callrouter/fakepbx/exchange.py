@@ -16,12 +16,12 @@ from callrouter.fakepbx.values import Account, Course, Direction, Kind
 
 _FULL_NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")
 
-AT_HOME: Course = Course()
-"""Nothing particular."""
+PLAIN = Course()
+"""Nothing particular comes of the call."""
 
 
 class Exchange:
-    """`down`: accounts that have fallen over. `on_missed`: told of callers who reached nobody."""
+    """`down`: accounts that have fallen over. `on_missed` hears of callers who reached nobody."""
 
     def __init__(self, switch: Switch, accounts: Sequence[Account]) -> None:
         self.accounts = tuple(accounts)
@@ -64,25 +64,16 @@ class Exchange:
         dial: str,
         to: str,
         *,
-        line: str | None = None,
         polite: bool = False,
         course: Course | None = None,
     ) -> Outgoing:
         """A call from a phone of ours, to a number or to another of our phones."""
         switch = self._switch
-        inside = switch.phones.owner(to) is not None
-        direction: Direction = "internal" if inside else "out"
-        line = line or switch.chance.choice(account.lines)
-        truth = self._truth(account, line, to, "known", direction)
-        caller = dial if inside else line
-        owner = switch.phones.owner(dial)
-        truth.dialer = owner.name if owner else None
-        report = Report(switch, account, truth, caller, to, polite)
+        report = self._dialled(account, switch.chance.choice(account.lines), dial, to, polite)
         course = course or habits.course(switch.habits, switch.chance)
-        if not inside:
-            switch.truth.counts["calls_out"] += 1
+        switch.truth.counts["calls_out"] += report.truth.direction == "out"
         call = Outgoing(switch, report, self, course, dial=dial, to=to)
-        self.live[truth.call_id] = call
+        self.live[report.truth.call_id] = call
         return call
 
     # What calls bring about
@@ -107,7 +98,7 @@ class Exchange:
             old.caller or "anonymous",
             old.kind,
             polite=report.polite,
-            course=AT_HOME,
+            course=PLAIN,
             diverted_from=dial,
             on_over=in_vain,
         )
@@ -129,14 +120,12 @@ class Exchange:
         `taken`: called with the consultation's id when the colleague takes the call over, while
         both still talk; else `refused`, once.
         """
-        switch, old = self._switch, report.truth
-        truth = self._truth(report.account, old.line, to, "known", "internal")
-        truth.consults = old.call_id
-        owner = switch.phones.owner(dial)
-        truth.dialer = owner.name if owner else None
-        own = Report(switch, report.account, truth, dial, to, report.polite)
-        call = Outgoing(switch, own, self, AT_HOME, dial=dial, to=to, taken=taken, refused=refused)
-        self.live[truth.call_id] = call
+        own = self._dialled(report.account, report.truth.line, dial, to, report.polite)
+        own.truth.consults = report.truth.call_id
+        call = Outgoing(
+            self._switch, own, self, PLAIN, dial=dial, to=to, taken=taken, refused=refused
+        )
+        self.live[own.truth.call_id] = call
         call.begin()
 
     def note_over(self, call: CallTruth, *, polite: bool = False) -> None:
@@ -160,6 +149,21 @@ class Exchange:
 
     def forget_the_dead(self) -> None:
         self.live = {call_id: call for call_id, call in self.live.items() if call.alive}
+
+    def _dialled(
+        self,
+        account: Account,
+        line: str,
+        dial: str,
+        to: str,
+        polite: bool,  # noqa: FBT001  passed on as it came
+    ) -> Report:
+        """The report of a call that one of ours makes; outside it shows the line's number."""
+        phones = self._switch.phones
+        inside, owner = phones.owner(to) is not None, phones.owner(dial)
+        truth = self._truth(account, line, to, "known", "internal" if inside else "out")
+        truth.dialer = owner.name if owner else None
+        return Report(self._switch, account, truth, dial if inside else line, to, polite)
 
     def _account(self, key: str) -> Account:
         return next(one for one in self.accounts if one.key == key)

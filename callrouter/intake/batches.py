@@ -32,21 +32,8 @@ log = structlog.get_logger()
 BASE_S = 0.35
 """So long an entry waits for facts and commit."""
 
-LATEST_S = 0.55
-"""Since its first byte: so long it waits where the base is only slow, and about to have it.
-
-To tell it from the snapshot would be done again by the base: the busier we are, the more there were
-to do.
-"""
-
-WRITE_S = 0.1
-"""So long a transaction may take: who comes meanwhile waits for its end."""
-
 PAUSE_S = 0.02
 """Between two tries on a base that is silent."""
-
-AT_LEAST = 10
-"""So many entries a transaction takes, however slow the base is: each costs a commit."""
 
 NOT_KEPT = Answer(b'{"error": "cannot be kept now, try again"}', status=503)
 """For an event that wants no decision, when neither base nor spool could keep it."""
@@ -60,7 +47,6 @@ class _Pending:
     future: asyncio.Future[Taken]
     since: float
     left: bool = False  # its time is over: it was answered from the snapshot
-    writing: bool = False  # it is in the transaction that runs
 
 
 class Batches:
@@ -83,7 +69,6 @@ class Batches:
         self._going: dict[tuple[str, str], asyncio.Future[Taken]] = {}
         self._wake = asyncio.Event()
         self._closing = False
-        self._entry_s = WRITE_S / AT_ONCE  # what one entry costs, as far as that is known
         self._task: asyncio.Task[None] | None = None
         self.met = False
         """True once the base is known to have our schema; nothing is written before."""
@@ -131,7 +116,8 @@ class Batches:
         self._going[key] = future
         self._queue.append(pending)
         self._wake.set()
-        if await self._is_written(pending):
+        done, _ = await asyncio.wait({future}, timeout=BASE_S)
+        if done:
             return future.result()
         pending.left = True
         try:
@@ -140,17 +126,6 @@ class Batches:
         finally:
             self._forget(pending)
         return taken
-
-    async def _is_written(self, pending: _Pending) -> bool:
-        """Wait for the commit. False: its time is over."""
-        done, _ = await asyncio.wait({pending.future}, timeout=BASE_S)
-        latest = pending.since + LATEST_S - pending.entry.waited_ms / 1000
-        while not done and self._comes_soon(pending) and (left := latest - time.monotonic()) > 0:
-            done, _ = await asyncio.wait({pending.future}, timeout=min(left, PAUSE_S))
-        return bool(done)
-
-    def _comes_soon(self, pending: _Pending) -> bool:
-        return self.met and not self.silent and (pending.writing or not pending.entry.event.asks)
 
     def _forget(self, pending: _Pending) -> None:
         event = pending.entry.event
@@ -193,17 +168,11 @@ class Batches:
             await self._commit(batch)
 
     def _next(self) -> list[_Pending]:
-        """The next to be written: who asks first, as many as one transaction has time for."""
-        waiting = [one for one in self._queue if not one.left]
-        most = min(AT_ONCE, max(AT_LEAST, int(WRITE_S / self._entry_s)))
-        if len(waiting) > most:
-            asking = [one for one in waiting if one.entry.event.asks][:most]
-            others = [one for one in waiting if not one.entry.event.asks][: most - len(asking)]
-            chosen = {id(one) for one in (*asking, *others)}
-            batch = [one for one in waiting if id(one) in chosen]
-            self._queue = deque(one for one in waiting if id(one) not in chosen)
-        else:
-            batch, self._queue = waiting, deque()
+        batch: list[_Pending] = []
+        while self._queue and len(batch) < AT_ONCE:
+            pending = self._queue.popleft()
+            if not pending.left:
+                batch.append(pending)
         return batch
 
     async def _stall(self) -> None:
@@ -215,9 +184,6 @@ class Batches:
 
     async def _commit(self, batch: list[_Pending]) -> None:
         """Write a batch. One that fails by its contents is split until the guilty one is alone."""
-        began = time.monotonic()
-        for one in batch:
-            one.writing = True
         try:
             done = await self._scribe.write([_aged(one) for one in batch])
         except BaseSilent:
@@ -230,8 +196,6 @@ class Batches:
             await self._commit(batch[:half])
             await self._commit(batch[half:])
         else:
-            if len(batch) >= AT_LEAST:
-                self._entry_s += ((time.monotonic() - began) / len(batch) - self._entry_s) / 4
             self._snapshot.absorb(done)
             for one, taken in zip(batch, done.taken, strict=True):
                 if not one.left:
@@ -239,8 +203,6 @@ class Batches:
                     _tell(one, taken)
 
     async def _wait_again(self, batch: list[_Pending]) -> None:
-        for one in batch:
-            one.writing = False
         self._queue.extendleft(reversed([one for one in batch if not one.left]))
         await self._stall()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from callrouter.domain.phones import pretty
 from callrouter.domain.why import StepWhy, Why
-from callrouter.wording import formats
+from callrouter.wording import codes, formats
 from callrouter.wording.catalogue import Words
 from callrouter.wording.legs import Phase, RungLeg, outcome, phase_of
 from callrouter.wording.people import Voice

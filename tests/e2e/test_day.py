@@ -373,6 +373,29 @@ async def test_another_of_the_numbers_people_is_chosen(day: Day, tab: Tab, pbx: 
     await expect(debt(tab, "Ольга Петрова")).to_have_count(1)
 
 
+async def test_the_screen_pop_names_them_and_what_is_owed(day: Day, tab: Tab, pbx: Pbx) -> None:
+    def write(conn: Connection) -> None:
+        for name in ("Семён Ветров", "Склад «Ветер»"):
+            person = Person(name=name, phones=("+79161000772",), kind="person", relation="client")
+            contacts.add(conn, person, now=datetime.now(UTC))
+
+    await day.write(write)
+    await Caller(pbx, DIRECT, "+79161000772").is_missed()
+    again = Caller(pbx, DIRECT, "+79161000772")
+    url = (await again.tells("ringing")).told["card_url"]
+    page = tab.page
+    for size in (WIDE, NARROW):
+        await page.set_viewport_size(size)
+        await page.goto(url)
+        await expect(page.locator("h1")).to_have_text("Семён Ветров")
+        await expect(page.locator(".several")).to_contain_text("Склад «Ветер»")
+        await expect(page.locator(".debt-note")).to_contain_text("Надо перезвонить")
+        await expect(page.locator("form, button")).to_have_count(0)
+        assert await tab.fits()
+        await tab.shoot(f"pop-{size['width']}")
+    await again.tells("ended", reason="caller_hung_up")
+
+
 async def test_spam_is_said_and_blocked(tab: Tab, pbx: Pbx) -> None:
     page, caller = tab.page, await Caller(pbx, DIRECT).is_missed()
     await expect(debt(tab, pretty(caller.number))).to_have_count(1)

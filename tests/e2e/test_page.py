@@ -106,6 +106,8 @@ async def test_the_page_works_by_keyboard(tab: Tab) -> None:
     mine = page.locator(".call.mine")
     await expect(mine).to_be_focused()
     await page.keyboard.press("Tab")
+    await expect(mine.locator("h3 a")).to_be_focused()
+    await page.keyboard.press("Tab")
     await expect(mine.locator("summary")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(mine.locator(".facts").first).to_be_visible()

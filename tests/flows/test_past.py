@@ -61,8 +61,8 @@ async def compared(database: Database, rules: Setup) -> Compared:
     return found.compared
 
 
-def play(conn: Connection, calls: int, seed: int = 7) -> int:
-    return Days(conn, seed).play(calls)
+def play(conn: Connection, calls: int, twins: int = 1) -> int:
+    return Days(conn, twins=twins).play(calls)
 
 
 def at(seconds: float) -> datetime:
@@ -73,11 +73,19 @@ def at(seconds: float) -> datetime:
 
 
 async def test_every_decision_comes_out_as_it_was_told(database: Database) -> None:
-    calls = await database.write(play, 120)
+    calls = await database.write(play, 60)
     found = await replayed(database)
-    assert found.calls >= calls
+    assert found.calls > 0.9 * calls, "all that the PBX has not lost"
     assert (found.explained, found.unexplained) == (found.decisions, ())
     assert found.decisions > 1.5 * calls, "many were asked for again"
+
+
+@pytest.mark.slow
+async def test_a_thousand_calls_come_out_as_they_were_told(database: Database) -> None:
+    await database.write(play, 1000)
+    found = await replayed(database)
+    assert found.calls > 900
+    assert (found.explained, found.unexplained) == (found.decisions, ())
     assert await reasons_of(database) >= {
         *("talking", "ringing", "promised", "paused", "cooling", "no_answer", "already", "absent")
     }
@@ -97,11 +105,11 @@ async def reasons_of(database: Database) -> set[str]:
 async def test_ten_thousand_calls_come_out_as_they_were_told(sqlite_url: str) -> None:
     database = open_database(sqlite_url, checkpoints=True, guest=True)
     try:
-        calls = await database.write(play, 10_000)
+        await database.write(play, 10_400, twins=12)
         found = await replayed(database)
-        assert calls >= 10_000
+        assert found.calls >= 10_000
         assert (found.explained, found.unexplained) == (found.decisions, ())
-        later = await replayed(database, since=MONDAY_MORNING + 2 * DAY)
+        later = await replayed(database, since=MONDAY_MORNING + DAY + 4 * HOUR)
         assert 0 < later.calls < found.calls
         assert (later.explained, later.unexplained) == (later.decisions, ()), "begun in between"
     finally:
@@ -141,7 +149,7 @@ async def test_without_something_that_is_kept_decisions_come_out_otherwise(
 async def test_pages_of_any_size_give_the_same(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sqlite_database.write(play, 60)
+    await sqlite_database.write(play, 30)
     whole = await replayed(sqlite_database)
     monkeypatch.setattr(kept, "PAGE", 7)
     assert await replayed(sqlite_database) == whole
