@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -101,15 +102,19 @@ async def reasons_of(database: Database) -> set[str]:
     return await database.read(read)
 
 
+MANY = int(os.environ.get("CALLS", "1500"))
+"""To play 10 000 (`CALLS=10400 pytest -o timeout=3600`) takes minutes."""
+
+
 @pytest.mark.slow
-async def test_ten_thousand_calls_come_out_as_they_were_told(sqlite_url: str) -> None:
+async def test_days_of_calls_come_out_as_they_were_told(sqlite_url: str) -> None:
     database = open_database(sqlite_url, checkpoints=True, guest=True)
     try:
-        await database.write(play, 10_400, twins=12)
+        await database.write(play, MANY, twins=12)
         found = await replayed(database)
-        assert found.calls >= 10_000
+        assert found.calls >= 0.95 * MANY
         assert (found.explained, found.unexplained) == (found.decisions, ())
-        later = await replayed(database, since=MONDAY_MORNING + DAY + 4 * HOUR)
+        later = await replayed(database, since=MONDAY_MORNING + HOUR / 4)
         assert 0 < later.calls < found.calls
         assert (later.explained, later.unexplained) == (later.decisions, ()), "begun in between"
     finally:
