@@ -482,6 +482,7 @@ class LatelyCall:
     state: State
     waiting_since: datetime | None
     ended_at: datetime | None
+    started_at: datetime
 
     @property
     def over(self) -> bool:
@@ -489,7 +490,14 @@ class LatelyCall:
 
 
 _LATELY_OF = (
-    select(call.c.caller_number, call.c.id, call.c.state, call.c.waiting_since, call.c.ended_at)
+    select(
+        call.c.caller_number,
+        call.c.id,
+        call.c.state,
+        call.c.waiting_since,
+        call.c.ended_at,
+        call.c.started_at,
+    )
     .where(
         among(call.c.caller_number, "numbers"),
         call.c.direction == "in",
@@ -507,7 +515,7 @@ def lately_of(
     found: dict[str, list[LatelyCall]] = {}
     if wanted:
         for row in conn.execute(_LATELY_OF, {"numbers": wanted, "since": since}):
-            one = LatelyCall(row.id, row.state, row.waiting_since, row.ended_at)
+            one = LatelyCall(row.id, row.state, row.waiting_since, row.ended_at, row.started_at)
             found.setdefault(row.caller_number or "", []).append(one)
     return found
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PLACE_KEPT = timedelta(seconds=120)
 """Who waited and was cut off has his place again if he calls again so soon."""
 
+NO_SOONER = timedelta(seconds=1)
+"""Nobody hangs up and calls again so quickly."""
+
 LATE = timedelta(seconds=5)
 """A caller is asked for again by then, or else nobody is kept free for him any longer."""
 
@@ -48,13 +51,16 @@ class Queue:
     def own(self, work: Work) -> frozenset[str]:
         """Earlier calls of the same number that are not over: he has hung up and calls again.
 
-        One that has asked again since waits on: it is somebody else's with the same number.
+        One that has asked again since waits on, and one that came at the same time goes on: they
+        are somebody else's with the same number.
         """
         began = min((event.received for event in work.events), default=NEVER_ASKED)
         return frozenset(
             one.id
             for one in self._before(work)
-            if not one.over and not self._asked.get(one.id, began) > began
+            if not one.over
+            and began - one.started_at >= NO_SOONER
+            and not self._asked.get(one.id, began) > began
         )
 
     def place_of(self, work: Work) -> datetime | None:

@@ -206,7 +206,11 @@ class Snapshot:
             if state and not state.over:
                 state = one.fold(now)
             if state and state.direction == "in" and _is_late(state, now):
-                found.append(LatelyCall(id_, state.state, state.waiting_since, state.ended_at))
+                found.append(
+                    LatelyCall(
+                        id_, state.state, state.waiting_since, state.ended_at, state.started_at
+                    )
+                )
         return found
 
     def _setup_of(self, version: int) -> Setup:
