@@ -249,7 +249,11 @@ class Climb:
         return people
 
     def _is_away(self, manager: Manager) -> bool:
-        away = self._at_work.absence(manager, self._known(manager).presence)
+        """By our own Setup, whichever Setup it is that names him: he may have left since."""
+        here = self._facts.setup.managers.get(manager.key)
+        if here is None or not manager.active:
+            return True
+        away = self._at_work.absence(here, self._known(here).presence)
         return away is not None and away[0] in AWAY
 
     def _known(self, manager: Manager) -> ManagerFacts:

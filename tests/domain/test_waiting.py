@@ -304,6 +304,17 @@ def test_who_has_left_since_is_nobody_to_wait_for() -> None:
     assert isinstance(found.decision, Wait), "vera is all that is left, for either"
 
 
+def test_nobody_who_has_left_is_rung_because_another_waits_for_him() -> None:
+    """The one who waits goes on with the Setup of his beginning, where Anna was still there."""
+    gone = with_ladder(
+        replace(QUEUE, managers=("boris",)), QUEUE,
+        setup=replace(SETUP, manager=tuple(replace(m, active=m.key != "anna") for m in SETUP.manager)),
+    )  # fmt: skip
+    mine = other("before", 9, replace(MINE, skill="en"), responsible="anna")
+    facts: dict[str, Any] = {"managers": free("boris", "vera"), "waiting": (mine,)}
+    assert rings(decided(gone, **facts).decision) == [("boris",), ("vera",)]
+
+
 def test_a_step_that_rings_all_has_all_who_are_free() -> None:
     everybody = replace(QUEUE, ring="all")
     setup = with_ladder(everybody)
