@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -53,20 +54,23 @@ def in_force(conn: Connection, managers: Sequence[str], now: datetime) -> dict[s
         return {}
     found: dict[str, list[Cooled]] = {}
     for row in conn.execute(_IN_FORCE, {"managers": managers, "now": now}):
-        reason: CoolReason = row.reason
-        one = Cooled(
-            row.manager,
-            reason,
-            row.since,
-            row.ends_at,
-            row.by,
-            row.account,
-            row.dial,
-            row.strikes,
-            row.id,
-        )
-        found.setdefault(row.manager, []).append(one)
+        found.setdefault(row.manager, []).append(read(row))
     return found
+
+
+def read(row: Any) -> Cooled:  # noqa: ANN401  a row of `cooling`
+    reason: CoolReason = row.reason
+    return Cooled(
+        row.manager,
+        reason,
+        row.since,
+        row.ends_at,
+        row.by,
+        row.account,
+        row.dial,
+        row.strikes,
+        row.id,
+    )
 
 
 def begin(conn: Connection, new: Sequence[Cooled], *, now: datetime) -> None:

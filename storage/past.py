@@ -16,13 +16,13 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 
 from callrouter.domain.calls import Told
 from callrouter.domain.events import CallEvent
-from callrouter.domain.managers import Presence
 from callrouter.domain.past import Seen
 from callrouter.domain.why import ToldBy
 from storage.batches import Written, read_calls
-from storage.coolings import Cooled
+from storage.coolings import read as read_cooled
 from storage.counters import Pulse
 from storage.documents import read_decision, read_event, read_seen
+from storage.presence import read as read_presence
 from storage.rows import among
 from storage.tables import batch, call, cooling, decision, event, leg, load, presence, pulse
 
@@ -287,7 +287,7 @@ def said(conn: Connection, first: int, mark: str) -> list[Interval]:
             row.manager,
             row.began_after,
             row.ended_after,
-            Presence(row.state, row.since, row.ends_at, row.reason or ""),
+            read_presence(row),
         )
         for row in found
     ]
@@ -303,17 +303,7 @@ def cooled(conn: Connection, since: datetime, mark: str) -> list[Interval]:
             row.manager,
             row.began_after,
             row.ended_after,
-            Cooled(
-                row.manager,
-                row.reason,
-                row.since,
-                row.ends_at,
-                row.by,
-                row.account,
-                row.dial,
-                row.strikes,
-                row.id,
-            ),
+            read_cooled(row),
         )
         for row in found
     ]

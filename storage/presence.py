@@ -7,7 +7,9 @@ both.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, select, update
 
@@ -31,10 +33,11 @@ def last_said(conn: Connection, managers: Sequence[str]) -> dict[str, Presence]:
     """What was said last of each of these managers, maybe past its end."""
     if not managers:
         return {}
-    return {
-        row.manager: Presence(row.state, row.since, row.ends_at, row.reason or "")
-        for row in conn.execute(_LAST, {"managers": managers})
-    }
+    return {row.manager: read(row) for row in conn.execute(_LAST, {"managers": managers})}
+
+
+def read(row: Any) -> Presence:  # noqa: ANN401  a row of `presence`
+    return Presence(row.state, row.since, row.ends_at, row.reason or "")
 
 
 _END = (
@@ -83,22 +86,5 @@ def move_end(conn: Connection, manager: str, ends_at: datetime | None) -> None:
 
     What it said before is kept as an interval of no length: so it was known until then.
     """
-    said = conn.execute(_CURRENT, {"who": manager}).one_or_none()
-    if said is None:
-        return
-    end(conn, manager, said.since)
-    rows.add(
-        conn,
-        presence,
-        [
-            {
-                "id": new_id(said.since),
-                "manager": manager,
-                "state": said.state,
-                "reason": said.reason,
-                "ends_at": ends_at,
-                "by": said.by,
-                "since": said.since,
-            }
-        ],
-    )
+    if row := conn.execute(_CURRENT, {"who": manager}).one_or_none():
+        begin(conn, manager, replace(read(row), until=ends_at), by=row.by)
