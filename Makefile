@@ -19,8 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 run: env
 	@$(BIN)/callrouter demo
 
-# Tests that break a running server, or look at it in a browser, have the machine to themselves.
-ALONE := tests/chaos tests/e2e
+# Tests that break a running server, look at it in a browser or make real calls through a SIP proxy
+# have the machine to themselves.
+ALONE := tests/chaos tests/e2e tests/sip
 
 test: env
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(addprefix --ignore=,$(ALONE))

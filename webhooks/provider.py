@@ -1,4 +1,7 @@
-"""What a provider is: pure functions over a raw hook, and the values that pass through them."""
+"""What a provider is: pure functions, and the values that pass through them.
+
+Inwards a raw hook becomes events, and a decision an answer; outwards, what we ask of its API.
+"""
 
 from __future__ import annotations
 
@@ -70,13 +73,65 @@ class UnreadableHook(HookError):
         self.events = tuple(events)
 
 
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """Click-to-call: ring the manager's phone, then the customer's number.
+
+    `id`: ours, the call's `call_id` where the provider lets us choose it. `target`: the manager's
+    bare dial; `number`, `line`: E.164. `hook_url`: the account's public webhook address.
+    """
+
+    id: str
+    target: str
+    number: str
+    line: str
+    hook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be asked of a provider's API. Headers may hold credentials: never logged."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()  # names in lower case
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the audio is: GET requests, one per part, in order."""
+
+    parts: tuple[Request, ...]
+
+
+class Refused(Exception):
+    """The provider said no. The text is for people: no secret, no number in it.
+
+    `again_after_s`: when to ask again; None: asking again changes nothing.
+    """
+
+    def __init__(self, message: str, again_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.again_after_s = again_after_s
+
+
 class Provider(Protocol):
     """Pure: no I/O, no clock. It is made with the account's settings and opened secrets.
 
-    `waits`: whether it ever keeps a caller and asks again.
+    `waits`: whether it ever keeps a caller and asks again. `per_minute`: how many requests its API
+    takes; None: no limit is known.
     """
 
     waits: ClassVar[bool]
+    per_minute: ClassVar[int | None]
 
     def can(self, hook: RawHook) -> Can:
         """Say what it could do with an answer to this hook."""
@@ -100,4 +155,20 @@ class Provider(Protocol):
 
     def accept(self, hook: RawHook) -> Answer:
         """Render the acknowledgement of an event that wants no decision."""
+        ...
+
+    def place_call(self, order: CallOrder) -> Request | None:
+        """The request that makes it call; None: this account cannot."""
+        ...
+
+    def placed(self, response: Response) -> str | None:
+        """Its own id of the call it makes, where it tells one. Raises Refused."""
+        ...
+
+    def find_recording(self, ref: str, url: str | None) -> Request | Recording | None:
+        """Where an event's recording is, or the request that asks for it; None: it keeps none."""
+        ...
+
+    def found_recording(self, response: Response) -> Recording:
+        """Read the answer to that request. Raises Refused, with a time where it is not ready."""
         ...

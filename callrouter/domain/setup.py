@@ -106,6 +106,7 @@ class Account:
     default_line: str
     provider: str = "pbx"
     secret: str | tuple[str, ...] = field(default=(), repr=False)
+    api_key: str | None = None
     dial_inside: str = "{dial}"
     dial_outside: str = "{dial}"
     allowed_prefixes: tuple[str, ...] | None = None

@@ -13,7 +13,7 @@ from storage.database import open_database
 from storage.documents import read_decision
 from tests.hooks import Pbx, Sent
 from tests.running import rows
-from webhooks.dialects import as_json
+from webhooks.dialects.document import as_json
 
 
 class Call(NamedTuple):

@@ -14,7 +14,7 @@ from storage.documents import read_decision
 from storage.tables import card, contact, decision, event
 from tests.chaos.inside import Inside, inside, ringing, rung, told
 from tests.chaos.setups import ONE_STEP, company
-from webhooks.dialects import as_json
+from webhooks.dialects.document import as_json
 
 LATE_S = 0.6
 """Later than an event waits for the base."""

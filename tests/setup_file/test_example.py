@@ -29,7 +29,7 @@ def test_an_export_of_the_example_changes_nothing() -> None:
 def test_every_setting_stands_in_the_example() -> None:
     missing = set(settings_of(Setup)) - set(written(tomllib.loads(TEXT)))
     assert {name.rpartition(".")[2] for name in missing} <= SHOWN_AS_COMMENTS
-    assert {"account.base_url", "account.networks"} == missing
+    assert {"account.api_key", "account.base_url", "account.networks"} == missing
 
 
 def settings_of(table: type, path: str = "") -> Iterator[str]:

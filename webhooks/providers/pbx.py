@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,23 @@ from callrouter.domain.decisions import Can, Decision
 from callrouter.domain.events import OF_A_CALL, CallEvent, Direction, EventKind, Reason, Tried
 from callrouter.domain.phones import is_dialable, is_outside
 from callrouter.domain.setup import Account
-from webhooks import dialects
+from webhooks.dialects.asterisk import as_asterisk
+from webhooks.dialects.cutting import from_step, keep_dialable
+from webhooks.dialects.document import as_json
 from webhooks.errors import TooLarge
 from webhooks.payload import Fields, Value, agreed, read_body, read_form, read_json, salvage
-from webhooks.provider import Answer, ForgedHook, HookError, RawHook, UnreadableHook
+from webhooks.provider import (
+    Answer,
+    CallOrder,
+    ForgedHook,
+    HookError,
+    RawHook,
+    Recording,
+    Refused,
+    Request,
+    Response,
+    UnreadableHook,
+)
 
 _WITHOUT_A_CALL: Final[frozenset[EventKind]] = frozenset({"device", "presence", "reset"})
 _KINDS: Final[Mapping[str, EventKind]] = {kind: kind for kind in OF_A_CALL | _WITHOUT_A_CALL}
@@ -78,6 +92,7 @@ class Pbx:
     """
 
     waits: ClassVar[bool] = True
+    per_minute: ClassVar[int | None] = None
 
     account: Account = field(repr=False)  # its secret may stand in it as written
     secrets: tuple[bytes, ...] = field(repr=False)  # two while one is being rotated
@@ -125,14 +140,42 @@ class Pbx:
         raise UnreadableHook(name, why, [event] if stands else ())
 
     def answer(self, decision: Decision, hook: RawHook, *, step: int = 0) -> Answer:
-        decision = dialects.from_step(decision, step, only=_one_step(hook))
-        decision = dialects.keep_dialable(decision, self._may_ring)
+        decision = from_step(decision, step, only=_one_step(hook))
+        decision = keep_dialable(decision, self._may_ring)
         if _dialect(hook) == "asterisk":
-            return dialects.as_asterisk(decision, self._spell)
-        return dialects.as_json(decision)
+            return as_asterisk(decision, self._spell)
+        return as_json(decision)
 
     def accept(self, hook: RawHook) -> Answer:  # noqa: ARG002  said alike in every dialect
         return Answer(b'{"ok": true}')
+
+    def place_call(self, order: CallOrder) -> Request | None:
+        """POST to the account's `call_url`; the call it makes has our id."""
+        if not (self.account.call_url and self.secrets):
+            return None
+        said = {
+            "call_id": order.id,
+            "target": order.target,
+            "number": order.number,
+            "line": order.line,
+        }
+        headers = (
+            ("Authorization", f"Bearer {self.secrets[0].decode()}"),
+            ("Content-Type", "application/json"),
+        )
+        return Request("POST", self.account.call_url, headers, json.dumps(said).encode())
+
+    def placed(self, response: Response) -> str | None:
+        if not 200 <= response.status < 300:
+            raise Refused(f"the PBX answered {response.status}")
+        return None
+
+    def find_recording(self, ref: str, url: str | None) -> Recording | None:  # noqa: ARG002
+        """An event names the address; without one the PBX sends the audio itself."""
+        return Recording((Request("GET", url),)) if url else None
+
+    def found_recording(self, response: Response) -> Recording:  # noqa: ARG002  never asked
+        raise Refused("this PBX is not asked for recordings")
 
     def _event(self, word: str, fields: Fields, hook: RawHook) -> CallEvent:
         direction = fields.word("direction", _DIRECTIONS)

@@ -1,0 +1,1 @@
+"""Real calls: SIPp, Kamailio and our own server."""

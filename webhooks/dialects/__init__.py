@@ -1,0 +1,1 @@
+"""How a decision is said to a PBX: one file per dialect."""
