@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -115,16 +115,16 @@ def _stored(row: Any) -> StoredCall:  # noqa: ANN401  a row of `call`
     )
 
 
+_TOLD = (
+    decision.c.key,
+    decision.c.run,
+    decision.c.attempt,
+    decision.c.at,
+    decision.c.decision,
+    decision.c.setup,
+)
 _TOLD_OF = (
-    select(
-        decision.c.call,
-        decision.c.key,
-        decision.c.run,
-        decision.c.attempt,
-        decision.c.at,
-        decision.c.decision,
-        decision.c.setup,
-    )
+    select(decision.c.call, *_TOLD)
     .where(among(decision.c.call, "calls"))
     .order_by(decision.c.run, decision.c.attempt)
 )
@@ -136,10 +136,12 @@ def told_of(conn: Connection, calls: Iterable[str]) -> dict[str, list[Told]]:
     found: dict[str, list[Told]] = {one: [] for one in ids}
     if ids:
         for row in conn.execute(_TOLD_OF, {"calls": ids}):
-            found[row.call].append(
-                Told(row.key, row.run, row.attempt, row.at, read_decision(row.decision), row.setup)
-            )
+            found[row.call].append(_told(row))
     return found
+
+
+def _told(row: Any) -> Told:  # noqa: ANN401  a row with the columns of `_TOLD`
+    return Told(row.key, row.run, row.attempt, row.at, read_decision(row.decision), row.setup)
 
 
 def keep_told(conn: Connection, told: Sequence[tuple[str, Told, Why, Seen | None]]) -> None:
@@ -439,12 +441,7 @@ _WAITING = (
         call.c.line,
         call.c.caller_number,
         call.c.contact,
-        decision.c.key,
-        decision.c.run,
-        decision.c.attempt,
-        decision.c.at,
-        decision.c.decision,
-        decision.c.setup,
+        *_TOLD,
     )
     .join(
         decision,
@@ -468,7 +465,7 @@ def waiting(conn: Connection) -> list[WaitingCall]:
             row.line,
             row.caller_number,
             row.contact,
-            Told(row.key, row.run, row.attempt, row.at, read_decision(row.decision), row.setup),
+            _told(row),
         )
         for row in conn.execute(_WAITING)
     ]
@@ -587,7 +584,3 @@ def tried_by(
         for number, (manager, moment) in tries.items()
         if not (talks.get(number) and talks[number] > moment)
     }
-
-
-def attach(stored: StoredCall, **changes: Any) -> StoredCall:  # noqa: ANN401  columns of a call
-    return replace(stored, **changes)

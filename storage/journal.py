@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from callrouter.domain.events import CallEvent
 from storage import rows
@@ -258,11 +258,3 @@ def refusals(conn: Connection) -> list[Refused]:
             select(c.account, c.provider, c.at, c.reason, c.peer).order_by(c.id.desc())
         )
     ]
-
-
-def count_since(conn: Connection, moment: datetime, span: timedelta) -> int:
-    """How many events came within a span before a moment."""
-    found = conn.execute(
-        select(func.count()).select_from(event).where(event.c.received >= moment - span)
-    )
-    return found.scalar_one()

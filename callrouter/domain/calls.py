@@ -50,6 +50,11 @@ class Told:
     decision: Decision
     setup: int = 0
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Which asking of its call it answered."""
+        return (self.run, self.attempt)
+
 
 @dataclass(frozen=True, slots=True)
 class Phone:

@@ -329,7 +329,7 @@ class Climb:
             passed = "no_skill"
         elif not self._phones(one.manager):
             passed = "no_phone"
-        elif one.free and not last and (cooling := one.facts.cooling) and cooling.until > self._now:
+        elif one.free and not last and (cooling := one.facts.cooled(self._now)):
             passed, until, note = "cooling", cooling.until, cooling.reason
             self._cool.add(key)
         if passed is None:
@@ -407,7 +407,7 @@ class Climb:
 
     def _circle(self, other: Waiting) -> list[Manager]:
         """The people for whom a call waits, as our own Setup has them; many wait for the same."""
-        key = (other.step, id(other.setup), other.line.office, other.responsible)
+        key = other.wants
         if (known := self._circles.get(key)) is None:
             people = self._people(other.step, other.setup, other.line, other.responsible)
             here = self._facts.setup.managers
@@ -425,7 +425,7 @@ class Climb:
             free = (
                 one.free
                 and manager.key not in self._used
-                and not (facts.cooling and facts.cooling.until > self._now)
+                and not facts.cooled(self._now)
                 and not any(hold.call in self._facts.own for hold in facts.holds)
                 and self._at_work.absence(manager, facts.presence) is None
             )

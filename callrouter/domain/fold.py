@@ -63,7 +63,7 @@ def fold(
         joined=joined,
         owns_cards=owns_cards,
     )
-    return work.run(ordered, sorted(told, key=lambda one: (one.run, one.attempt)), resets)
+    return work.run(ordered, sorted(told, key=lambda one: one.place), resets)
 
 
 @dataclass

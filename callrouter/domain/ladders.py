@@ -108,7 +108,7 @@ def stand(
     load = load if floor is None else floor
     soft: Hold | None = None
     for hold in facts.holds:
-        if not hold.overlaps(start) or facts.is_back_from(hold):
+        if not hold.overlaps(start) or hold.is_over_by(facts.presence):
             continue
         if hold.is_soft(now) or (hold.kind == "ring" and hold.call in own):
             soft = hold

@@ -38,6 +38,15 @@ class Hold:
         """True when it is not over by the start of a step."""
         return self.until > start
 
+    def is_over_by(self, said: Presence | None) -> bool:
+        """A wrap-up is over for who said after his talk that he is available."""
+        return (
+            self.kind == "wrap_up"
+            and said is not None
+            and said.state == "available"
+            and said.since >= self.since
+        )
+
     @property
     def order(self) -> tuple[datetime, str, str]:
         """Of several the one that began first speaks for what keeps him."""
@@ -73,22 +82,16 @@ class ManagerFacts:
     last_talk: datetime | None = None
     calls_today: int = 0
 
+    def cooled(self, now: datetime) -> Cooling | None:
+        """What he is rung last for, while it lasts."""
+        return self.cooling if self.cooling and self.cooling.until > now else None
+
     @property
     def last_busy(self) -> datetime | None:
         """When he was last offered a call or talked; None: never."""
         if self.last_offer and self.last_talk:
             return max(self.last_offer, self.last_talk)
         return self.last_offer or self.last_talk
-
-    def is_back_from(self, hold: Hold) -> bool:
-        """True when he said, after a talk, that he is ready again: its wrap-up is over."""
-        said = self.presence
-        return (
-            hold.kind == "wrap_up"
-            and said is not None
-            and said.state == "available"
-            and said.since >= hold.since
-        )
 
     def parts(self, now: datetime) -> LoadParts:
         """His load with the strangers whose leg rings him at this moment."""

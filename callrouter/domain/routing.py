@@ -15,8 +15,6 @@ from callrouter.domain.decisions import (
     Decision,
     LastResort,
     Message,
-    NoOpinion,
-    PlanStep,
     Reject,
     Wait,
 )
@@ -248,15 +246,6 @@ def last_resort_only(call: Arrival, setup: Setup, *, now: datetime) -> Decided:
     return Decided(Connect(call.call, (), then, reason="last_resort"), why)
 
 
-def plan_of(decision: Decision) -> tuple[PlanStep, ...]:
-    """The steps that a decision rings; none for one that rings nobody."""
-    match decision:
-        case Connect(steps=steps):
-            return steps
-        case Wait() | Message() | Reject() | NoOpinion():
-            return ()
-
-
 def find_responsible(facts: Facts, now: datetime) -> Responsible | None:
     """Who is responsible for the caller: the first source in `[routing]` that names somebody."""
     routing = facts.setup.routing
@@ -307,9 +296,7 @@ def people_to_look_at(call: Arrival, facts: Facts, *, now: datetime) -> set[str]
     for step in (*ladder.step, Step(ring="responsible")):
         if step.ring:
             found.update(one.key for one in whom_it_may_ring(step, setup, call.line, key))
-    # Many wait for the same people.
-    waiting = {(w.step, id(w.setup), w.line.office, w.responsible): w for w in facts.waiting}
-    for one in waiting.values():
+    for one in {one.wants: one for one in facts.waiting}.values():
         people = whom_it_may_ring(one.step, one.setup, one.line, one.responsible)
         found.update(other.key for other in people)
     return found | _teams_of_beginners(setup, found, now)

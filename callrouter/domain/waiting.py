@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +36,11 @@ class Waiting:
     @property
     def place(self) -> tuple[datetime, str]:
         return (self.since, self.call)
+
+    @property
+    def wants(self) -> Hashable:
+        """Many wait for the same people: those of whom this is the same."""
+        return (self.step, id(self.setup), self.line.office, self.responsible)
 
 
 class Wanting(NamedTuple):

@@ -70,7 +70,7 @@ def arrival(asking: Asking) -> Arrival:
     """The call as routing sees it."""
     work = asking.work
     line, line_known = asking.setup.find_line(work.line.number, work.account)
-    told = sorted((one for one in work.told if one.run == asking.run), key=_attempt)
+    told = work.plan(asking.run)
     rung, turn = position_after(told)
     return Arrival(
         call=work.id,
@@ -203,10 +203,6 @@ def began_after(told: Sequence[Told]) -> datetime | None:
     return waits[-1].began if waits and waits[-1].rung == rung else None
 
 
-def _attempt(told: Told) -> int:
-    return told.attempt
-
-
 def _place(asking: Asking) -> datetime | None:
     """Its place among those who wait, whatever has rung in vain since it was told to wait.
 
@@ -215,19 +211,19 @@ def _place(asking: Asking) -> datetime | None:
     state = asking.work.state
     talked = state is not None and state.answered_at is not None
     waits = [
-        (told.run, told.attempt, told.decision.since)
+        (told.place, told.decision.since)
         for told in asking.work.told
         if isinstance(told.decision, Wait) and (told.run == asking.run or not talked)
     ]
-    return max(waits)[2] if waits else None
+    return max(waits)[1] if waits else None
 
 
 def _left(asking: Asking) -> frozenset[str]:
     """Whom this run left for last."""
     return frozenset(
         manager
-        for told in asking.work.told
-        if told.run == asking.run and isinstance(told.decision, Connect | Wait)
+        for told in asking.work.plan(asking.run)
+        if isinstance(told.decision, Connect | Wait)
         for manager in told.decision.left
     )
 

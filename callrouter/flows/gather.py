@@ -70,7 +70,7 @@ def facts_of(
     his presence, maybe past its end; `cooled`: what cools him or one of his phones now.
     """
     return ManagerFacts(
-        holds=_without_wrap_up(in_order(holds), said),
+        holds=tuple(hold for hold in in_order(holds) if not hold.is_over_by(said)),
         load=LoadParts(in_work=load[0], cards=load[1], strangers=today[1]),
         presence=_in_force(said, now),
         cooling=_cooling(manager, cooled, setup),
@@ -82,13 +82,6 @@ def facts_of(
 
 def _in_force(said: Presence | None, now: datetime) -> Presence | None:
     return said if said and (said.until is None or said.until > now) else None
-
-
-def _without_wrap_up(holds: Sequence[Hold], said: Presence | None) -> tuple[Hold, ...]:
-    """A wrap-up is over for who said later that he is available."""
-    if said is None or said.state != "available":
-        return tuple(holds)
-    return tuple(hold for hold in holds if hold.kind != "wrap_up" or hold.since > said.since)
 
 
 def _cooling(manager: Manager | None, cooled: Sequence[Cooled], setup: Setup) -> Cooling | None:

@@ -327,7 +327,7 @@ class Past:
                         queue=queue,
                     )
                 told = replace(telling.told, at=one.event.received)
-                work.told = [*(t for t in work.told if not _is_of(t, told)), told]
+                work.told = [*(t for t in work.told if t.place != told.place), told]
             work.fold(self._now)
             self._note(queue, call)
             self._hold(call)
@@ -472,12 +472,8 @@ def _waits_its_turn(heard: Heard, work: Work) -> bool:
     return again and event.asks and bool(work.told)
 
 
-def _is_of(one: Told, other: Told) -> bool:
-    return (one.run, one.attempt) == (other.run, other.attempt)
-
-
 def _last(told: Sequence[Told]) -> Told:
-    return max(told, key=lambda one: (one.run, one.attempt))
+    return max(told, key=lambda one: one.place)
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -83,7 +83,7 @@ class Queue:
         self.waiting.pop(work.id, None)
         self._asked.pop(work.id, None)
         if work.told and work.state and work.state.state == "waiting":
-            told = max(work.told, key=lambda one: (one.run, one.attempt))
+            told = max(work.told, key=lambda one: one.place)
             self.add(work.id, work.account, work.line.number, told, self.setups(told.setup))
 
     def add(self, call: str, account: str, line: str, told: Told, setup: Setup) -> None:

@@ -230,8 +230,8 @@ class _Taking:
 
     def _foresee(self, item: _Item, work: Work) -> Asking:
         """The asking that it will be if it is none that was answered before."""
-        run = max((one.run for one in work.told), default=0)
-        began = [one for one in work.told if one.run == run]
+        run = work.run
+        began = work.plan(run)
         if item.event.kind == "ringing":
             return replace(_asking(item, work, self.setup), run=run + bool(began))
         setup = self._setup_of(began[0].setup) if began else self.setup
@@ -265,19 +265,17 @@ class _Taking:
     def _find_place(self, item: _Item, work: Work) -> Asking | None:
         """Which asking of its call this is. None: it has its answer, as it was answered before."""
         event, state = item.event, work.state or work.fold(self.now)
-        run = max((one.run for one in work.told), default=0)
-        attempt = 0
+        run, attempt = work.run, 0
         if event.kind == "next":
             attempt = event.attempt or self._guess_attempt(event, work, run)
             item.event = replace(event, key=key_of_asking(event, run, attempt))
-            same = [one for one in work.told if (one.run, one.attempt) == (run, attempt)]
-            if same:
-                self._tell_again(item, same[0])
+            if same := work.told_at((run, attempt)):
+                self._tell_again(item, same)
                 return None
             if is_counted(event) and self._is_known(item):
                 return None
-        elif same := [one for one in work.told if (one.run, one.attempt) == (run, 0)]:
-            again = same[0] if not state.plan_over else None
+        elif same := work.told_at((run, 0)):
+            again = same if not state.plan_over else None
             if state.over and not state.presumed:
                 again = next(
                     (t for t in work.told if t.key == key_of_asking(event, t.run, 0)), None
@@ -294,7 +292,7 @@ class _Taking:
             work.hear(item.event)
         placed = _asking(item, work, self.setup)
         setup = self.setup
-        if attempt and (began := [one for one in work.told if one.run == run]):
+        if attempt and (began := work.plan(run)):
             setup = self._setup_of(began[0].setup)
         return replace(placed, run=run, attempt=attempt, setup=setup)
 
@@ -321,9 +319,10 @@ class _Taking:
 
     def _guess_attempt(self, event: CallEvent, work: Work, run: int) -> int:
         """Which asking a `next` is that does not say so."""
-        last = max((one for one in work.told if one.run == run), key=_attempt, default=None)
-        if last is None:
+        plan = work.plan(run)
+        if not plan:
             return 1
+        last = plan[-1]
         retry = last.attempt and event.received - last.at < RETRY_WITHIN
         return last.attempt if retry else last.attempt + 1
 
@@ -331,7 +330,7 @@ class _Taking:
         """Write what was told while the base was silent over what a late commit left."""
         event = item.event
         known = find_told(work, event, told=already.decision is not None)
-        run = max((one.run for one in work.told), default=0)
+        run = work.run
         if known and known is not event:
             item.event = known
             told = next((one for one in work.told if one.key == known.key), None)
@@ -339,7 +338,7 @@ class _Taking:
                 item.taken = Taken(already.answer, work.id, repeat=True)
                 return
             self.corrected[item.key] = (already.answer.body, already.answer.content_type)
-            place = (told.run, told.attempt) if told else None
+            place = told.place if told else None
         else:
             attempt = (
                 (event.attempt or self._guess_attempt(event, work, run))
@@ -357,10 +356,9 @@ class _Taking:
             self._tell(work, told, already.why)
 
     def _tell(self, work: Work, told: Told, why: Why, seen: Seen | None = None) -> None:
-        place = (told.run, told.attempt)
-        work.told = [one for one in work.told if (one.run, one.attempt) != place] + [told]
-        work.whys[place] = why
-        self.told[work.id, *place] = (work.id, told, why, seen)
+        work.told = [one for one in work.told if one.place != told.place] + [told]
+        work.whys[told.place] = why
+        self.told[work.id, *told.place] = (work.id, told, why, seen)
 
     # What is written at the end
 
@@ -472,10 +470,6 @@ def _blocked_by(told: Decision, work: Work) -> Blocked | None:
 
 def _asking(item: _Item, work: Work, setup: Setup) -> Asking:
     return Asking(work, item.entry, 0, item.event.attempt or 0, item.event.key, setup)
-
-
-def _attempt(told: Told) -> int:
-    return told.attempt
 
 
 def _legs(work: Work) -> tuple[Leg, ...]:

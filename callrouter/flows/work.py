@@ -123,6 +123,19 @@ class Work:
     def new(self) -> bool:
         return self.stored is None
 
+    @property
+    def run(self) -> int:
+        """The latest of its plans; 0 before it has one, and for the first."""
+        return max((one.run for one in self.told), default=0)
+
+    def plan(self, run: int) -> list[Told]:
+        """What it was told in one of its plans, in order."""
+        return sorted((one for one in self.told if one.run == run), key=lambda one: one.attempt)
+
+    def told_at(self, place: tuple[int, int]) -> Told | None:
+        """What one asking of it was told."""
+        return next((one for one in self.told if one.place == place), None)
+
     def fold(self, now: datetime) -> CallState:
         """Fold its events as they stand now, and keep the state."""
         setup = self.setup

@@ -229,7 +229,7 @@ class Snapshot:
             return Already(None, None, entry.accept)
         work = self._work(event, entry, setup)
         again = self._told_before(work, event, now) if event.asks else None
-        place = (again.run, again.attempt) if again else _place(work, event)
+        place = again.place if again else _place(work, event)
         event = replace(event, key=key_of_asking(event, *place))
         if event.key not in {one.key for one in work.events}:
             work.hear(event)
@@ -259,8 +259,7 @@ class Snapshot:
 
     def _told_before(self, work: Work, event: CallEvent, now: datetime) -> Told | None:
         """What this asking was told already, by the base or from here."""
-        run = max((told.run for told in work.told), default=0)
-        mine = sorted((told for told in work.told if told.run == run), key=_attempt)
+        mine = work.plan(work.run)
         if event.own_key and (same := [told for told in work.told if told.key == event.key]):
             return same[-1]
         if event.kind == "next":
@@ -355,11 +354,10 @@ class Snapshot:
 
 def _place(work: Work, event: CallEvent) -> tuple[int, int]:
     """Which asking of its call a new one is: of which plan, and which `next` within it."""
-    run = max((told.run for told in work.told), default=0)
     if event.kind == "next":
-        last = max((told.attempt for told in work.told if told.run == run), default=0)
-        return run, event.attempt or last + 1
-    return run + bool(work.told), 0
+        plan = work.plan(work.run)
+        return work.run, event.attempt or (plan[-1].attempt if plan else 0) + 1
+    return work.run + bool(work.told), 0
 
 
 def _number(work: Work) -> str | None:
@@ -369,10 +367,6 @@ def _number(work: Work) -> str | None:
 
 def _is_late(state: CallState, now: datetime) -> bool:
     return not state.over or (state.ended_at is not None and state.ended_at >= now - PLACE_KEPT)
-
-
-def _attempt(told: Told) -> int:
-    return told.attempt
 
 
 def _chunks(callers: dict[str, CallerFacts]) -> Iterable[dict[str, CallerFacts]]:

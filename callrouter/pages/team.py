@@ -94,7 +94,7 @@ def _mate(manager: Manager, facts: ManagerFacts, at_work: AtWork, now: datetime)
     away, until = at_work.absence(manager, facts.presence) or (None, None)
     hold = _holding(facts, now)
     doing: Doing = _DOES[hold.kind] if hold else "away" if away else "free"
-    cooling = facts.cooling if facts.cooling and facts.cooling.until > now else None
+    cooling = facts.cooled(now)
     return Mate(
         manager,
         doing,
@@ -112,7 +112,7 @@ def _holding(facts: ManagerFacts, now: datetime) -> Hold | None:
     now_held = [
         hold
         for hold in facts.holds
-        if hold.since <= now < hold.until and not facts.is_back_from(hold)
+        if hold.since <= now < hold.until and not hold.is_over_by(facts.presence)
     ]
     kinds = ("talk", "ring", "wrap_up")
     return min(now_held, key=lambda hold: kinds.index(hold.kind), default=None)
