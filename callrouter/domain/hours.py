@@ -61,6 +61,10 @@ class Calendar:
             raise ValueError(f"a moment needs its zone: {moment.isoformat()}")
         return moment.astimezone(_zone(self.zone))
 
+    def midnight(self, moment: datetime) -> datetime:
+        """When the day of that moment began here."""
+        return self.local(moment).replace(hour=0, minute=0, second=0, microsecond=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Hours:

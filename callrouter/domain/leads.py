@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from callrouter.domain.hours import Calendar, Hours, add_working, parse_hours
+from callrouter.domain.hours import add_working, parse_hours
 from callrouter.domain.ladders import AWAY, AtWork, Standing, among, by_load, deputies_of
 from callrouter.domain.managers import NOTHING_KNOWN, ManagerFacts
 from callrouter.domain.setup import DEFAULT_LADDER
@@ -51,7 +51,7 @@ def people_of(setup: Setup, line: Line | None) -> tuple[Manager, ...]:
 
 def opens_at(setup: Setup, line: Line | None, now: datetime) -> datetime:
     """Now, or when the line opens next; who has no hours is always open."""
-    if (found := _hours(setup, line)) is None:
+    if (found := setup.hours_of(line) if line else None) is None:
         return now
     hours, calendar = found
     return hours.next_opening(now, calendar) or now
@@ -63,20 +63,12 @@ def due_at(setup: Setup, line: Line | None, owner: Manager | None, now: datetime
     The line's hours count, else its office's, else the shift of who owes the call.
     """
     term = timedelta(minutes=setup.missed.lead_term_min)
-    found = _hours(setup, line)
+    found = setup.hours_of(line) if line else None
     if found is None and owner and owner.shift:
         found = parse_hours(owner.shift), setup.calendar_of(owner.office)
     if found is None:
         return now + term
     return add_working(*found, now, term) or now + term
-
-
-def _hours(setup: Setup, line: Line | None) -> tuple[Hours, Calendar] | None:
-    if line is None:
-        return None
-    office = setup.offices.get(line.office or "")
-    text = line.hours or (office.hours if office else None)
-    return (parse_hours(text), setup.calendar_of(line.office)) if text else None
 
 
 class Roster:
@@ -146,7 +138,5 @@ class Roster:
                 yield self._load(one)
 
     def _is_soft(self, manager: Manager) -> bool:
-        if not manager.started_on and manager.key not in self._setup.absences:
-            return False
         today = self._setup.calendar_of(manager.office).local(self._at).date()
         return is_soft_start(manager, self._setup, today)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from callrouter.domain.hours import add_working, parse_hours
+from callrouter.domain.hours import add_working
 from callrouter.domain.ladders import AtWork, deputies_of
 
 if TYPE_CHECKING:
@@ -233,12 +233,11 @@ def term_of(setup: Setup, line: Line, ended_at: datetime) -> tuple[datetime, boo
     Minutes are working minutes of the line's hours, else of its office's; where nobody has hours
     they are plain ones.
     """
-    missed, office = setup.missed, setup.offices.get(line.office or "")
+    missed = setup.missed
     term = timedelta(minutes=missed.term_min)
-    text = line.hours or (office.hours if office else None)
-    if text is None:
+    if (found := setup.hours_of(line)) is None:
         return ended_at + term, False
-    hours, calendar = parse_hours(text), setup.calendar_of(line.office)
+    hours, calendar = found
     if hours.open_at(ended_at, calendar):
         return add_working(hours, calendar, ended_at, term) or ended_at + term, False
     term = timedelta(minutes=missed.after_opening_min)

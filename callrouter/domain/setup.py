@@ -11,7 +11,7 @@ from datetime import date
 from functools import cached_property
 from typing import ClassVar, Literal
 
-from callrouter.domain.hours import Calendar
+from callrouter.domain.hours import Calendar, Hours, parse_hours
 from callrouter.domain.phones import is_dialable, read_caller, read_number, spelled
 
 Language = Literal["ru", "en"]
@@ -538,6 +538,12 @@ class Setup:
         if (found := self._calendars.get(office)) is None:
             found = self._calendars[None]
         return found
+
+    def hours_of(self, line: Line) -> tuple[Hours, Calendar] | None:
+        """The line's hours, else its office's, and where they count; None: it is always open."""
+        office = self.offices.get(line.office or "")
+        text = line.hours or (office.hours if office else None)
+        return (parse_hours(text), self.calendar_of(line.office)) if text else None
 
     @cached_property
     def _calendars(self) -> dict[str | None, Calendar]:

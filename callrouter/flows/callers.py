@@ -55,7 +55,7 @@ def _with_missed(
 ) -> dict[str, CallerFacts]:
     if not (found and setup.asks_missed_today):
         return found
-    midnight = setup.calendar_of(None).local(now).replace(hour=0, minute=0, second=0)
+    midnight = setup.calendar_of(None).midnight(now)
     missed = calls.missed_since(
         conn, {one.contact for one in found.values() if one.contact}, midnight
     )

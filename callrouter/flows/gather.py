@@ -131,12 +131,6 @@ def weigh(cards_in: dict[tuple[str, str], int], setup: Setup) -> tuple[float, in
     return round(weighed, 6), count
 
 
-def midnight_of(office: str | None, setup: Setup, now: datetime) -> datetime:
-    """When the office's day began."""
-    local = setup.calendar_of(office).local(now)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def _today(
     conn: Connection, keys: list[str], setup: Setup, now: datetime
 ) -> dict[str, tuple[int, int]]:
@@ -147,7 +141,7 @@ def _today(
         manager = setup.managers.get(key)
         office = manager.office if manager else None
         if office not in midnights:
-            midnights[office] = midnight_of(office, setup, now)
+            midnights[office] = setup.calendar_of(office).midnight(now)
         by_midnight.setdefault(midnights[office], []).append(key)
     found: dict[str, tuple[int, int]] = {}
     for midnight, people in by_midnight.items():

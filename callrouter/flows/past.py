@@ -383,7 +383,7 @@ class Past:
     def _midnight(self, manager: Manager | None, setup: Setup) -> datetime:
         place = (id(setup), manager.office if manager else None)
         if (known := self._midnights.get(place)) is None:
-            known = self._midnights[place] = gather.midnight_of(place[1], setup, self._now)
+            known = self._midnights[place] = setup.calendar_of(place[1]).midnight(self._now)
         return known
 
     # What the base has afterwards: moments in whole milliseconds

@@ -79,8 +79,7 @@ def read_owed(
 
 def lost_today(conn: Connection, setup: Setup, *, now: datetime) -> Lost:
     """Count today's missed callers, and who was called back: it looks at every call of the day."""
-    local = setup.calendar_of(None).local(now)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = setup.calendar_of(None).midnight(now)
     return lost(conn, midnight, now + timedelta(seconds=1), own=setup.own_phones)
 
 
