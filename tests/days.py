@@ -16,7 +16,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from callrouter.domain.decisions import Decision
 from callrouter.domain.managers import PresenceState
 from callrouter.domain.setup import DEFAULT_PIPELINE, Ladder, Setup, Status, Step
 from callrouter.fakepbx import Account, Callers, FakePbx, Hook, Person, play_virtual
@@ -27,11 +26,9 @@ from callrouter.flows.take import take
 from callrouter.flows.work import Desk, Entry
 from callrouter.sample import SERVICE, SHOP, SITE, sample_setup
 from storage import cards, setups
-from storage.ids import new_id
-from storage.journal import Raw
 from storage.setups import SetupCache
 from storage.tables import card
-from webhooks.provider import Answer, RawHook
+from tests.office import entry_of, posted
 from webhooks.providers import PROVIDERS
 
 MONDAY_MORNING = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)  # nine in Moscow
@@ -188,27 +185,9 @@ class Days:
         return answer
 
     def _entry(self, hook: Hook, at: datetime) -> Entry:
-        provider = self._providers[hook.account]
-        body = json.dumps(hook.payload, ensure_ascii=False).encode()
         query = "steps=one" if sum(str(hook.payload.get("call_id")).encode()) % 3 == 0 else ""
-        raw = RawHook(
-            account=hook.account,
-            method="POST",
-            url=f"http://x/webhooks/pbx/{hook.account}",
-            query=query,
-            headers=(("content-type", "application/json"),),
-            body=body,
-            peer="127.0.0.1",
-            arrived=at,
-            arrived_s=0.0,
-        )
-        (event,) = provider.parse(raw)
-
-        def render(decision: Decision) -> Answer:
-            return provider.answer(decision, raw)
-
-        accept = provider.accept(raw)
-        return Entry(event, Raw(body, query), new_id(at), provider.can(raw), render, accept)
+        raw = posted(hook.account, hook.payload, at, query)
+        return entry_of(self._providers[hook.account], raw)
 
     # What happens beside
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +24,7 @@ from storage.ids import new_id
 from storage.journal import Raw
 from storage.setups import SetupCache
 from tests.examples import MONDAY_NOON, SETUP
-from webhooks.provider import Answer
+from webhooks.provider import Answer, Provider, RawHook
 
 OK = Answer(b'{"ok": true}')
 
@@ -48,6 +49,34 @@ def entry(
         render=render,
         accept=OK,
         already=already,
+    )
+
+
+def posted(account: str, payload: Mapping[str, Any], at: datetime, query: str = "") -> RawHook:
+    """What a PBX posted as JSON."""
+    return RawHook(
+        account=account,
+        method="POST",
+        url=f"http://x/webhooks/pbx/{account}",
+        query=query,
+        headers=(("content-type", "application/json"),),
+        body=json.dumps(payload, ensure_ascii=False).encode(),
+        peer="127.0.0.1",
+        arrived=at,
+        arrived_s=0.0,
+    )
+
+
+def entry_of(provider: Provider, hook: RawHook) -> Entry:
+    """The one event of a hook, as the front door hands it on."""
+    (event,) = provider.parse(hook)
+    return Entry(
+        event=event,
+        raw=Raw(hook.body, hook.query),
+        call_id=new_id(hook.arrived),
+        can=provider.can(hook),
+        render=lambda decision: provider.answer(decision, hook),
+        accept=provider.accept(hook),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,12 +14,13 @@ from typing import Any
 import aiohttp
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from callrouter.cli import main
 from storage import journal
 from storage.database import open_database
 from storage.journal import Refused
+from tests.commands import alone_in, done, failed, run
 from tests.hooks import pbx_of
 from tests.running import LINE, SECRET, House
 
@@ -54,30 +54,7 @@ IN_USE_S = 2.0
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, and no settings from outside."""
-    for name in [one for one in os.environ if one.startswith("CALLROUTER_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(main, words)
-
-
-def done(*words: str) -> str:
-    """What a command that must succeed prints on standard output."""
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def failed(*words: str) -> str:
-    """What a command that must fail says on standard error, in a clear line."""
-    result = run(*words)
-    assert result.exit_code == 1, result.output
-    assert isinstance(result.exception, SystemExit)
-    assert result.stderr.startswith("callrouter: ")
-    return result.stderr
+    return alone_in(tmp_path, monkeypatch)
 
 
 def applied(text: str = GOOD, *options: str) -> Result:
@@ -216,7 +193,7 @@ def test_init_begins_anew_when_forced_to(folder: Path) -> None:
 
 
 def test_init_that_is_left_halfway_writes_nothing(folder: Path) -> None:
-    result = CliRunner().invoke(main, ["init"], input="ru\nРомашка\n")
+    result = run("init", answer="ru\nРомашка\n")
     assert result.exit_code == 1
     assert "nothing was written" in result.stderr
     assert not (folder / "setup.toml").exists()

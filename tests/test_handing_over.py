@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import Connection, insert, select
 
 from callrouter import terminal
-from callrouter.cli import main
 from callrouter.flows.handover import AT_ONCE
 from callrouter.terminal import now
 from storage import tables
 from storage.ids import new_id
+from tests.commands import alone_in, done, run
 
 SETUP = """\
 [company]
@@ -59,9 +59,7 @@ last_resort = "+74950000000"
 @pytest.fixture(autouse=True)
 def _company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A company in a folder of its own; Anna has three clients, one of them with a deal."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CALLROUTER_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.delenv("CALLROUTER_DATABASE_URL", raising=False)
+    alone_in(tmp_path, monkeypatch)
     apply(SETUP)
 
     def fill(conn: Connection) -> None:
@@ -96,16 +94,6 @@ def whose() -> dict[str, int]:
 
     result: dict[str, int] = at_base(count)
     return result
-
-
-def run(*words: str, answer: str = "") -> Result:
-    return CliRunner().invoke(main, words, input=answer)
-
-
-def done(*words: str, answer: str = "") -> str:
-    result = run(*words, answer=answer)
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 def apply(text: str) -> Result:

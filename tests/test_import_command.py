@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sqlite3
@@ -13,9 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from callrouter.cli import main
+from tests.commands import alone_in, done, failed
 from tests.import_file.files import SAMPLES, write_csv, write_xlsx
 
 SETUP = """\
@@ -59,29 +57,10 @@ BAD = ["Глеб", "7,91612E+10", "Аня", "=1+1"]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a company in it, and no settings from outside."""
-    for name in [one for one in os.environ if one.startswith("CALLROUTER_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+    alone_in(tmp_path, monkeypatch)
     Path("setup.toml").write_text(SETUP, encoding="utf-8")
     done("apply", "setup.toml")
     return tmp_path
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(main, words)
-
-
-def done(*words: str) -> str:
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def failed(*words: str) -> str:
-    result = run(*words)
-    assert result.exit_code == 1, result.output
-    assert result.stderr.startswith("callrouter: ")
-    return result.stderr
 
 
 def names() -> list[str]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from callrouter.cli import main
 from callrouter.flows.take import take
 from callrouter.flows.work import Desk
 from storage.database import open_database
 from storage.setups import SetupCache
+from tests.commands import alone_in, done, run
 from tests.examples import event
 from tests.office import entry
 
@@ -63,9 +61,7 @@ WHEN = datetime.now(UTC) - timedelta(hours=3)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A company where two customers called three hours ago."""
-    for name in [one for one in os.environ if one.startswith("CALLROUTER_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+    alone_in(tmp_path, monkeypatch)
     (tmp_path / "setup.toml").write_text(SETUP, encoding="utf-8")
     (tmp_path / "rules.toml").write_text(RULES, encoding="utf-8")
     assert run("apply", "setup.toml").exit_code == 0
@@ -86,16 +82,6 @@ async def call_in() -> None:
             await database.write(take, [entry(ends)], desk, now=ends.received)
     finally:
         await database.close()
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(main, words)
-
-
-def done(*words: str) -> str:
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 def test_it_says_how_many_decisions_the_facts_explain(folder: Path) -> None:
