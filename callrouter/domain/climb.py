@@ -194,20 +194,25 @@ class Climb:
         """What to do where nobody is free: to wait makes sense only for people who are there."""
         if step.busy != "wait":
             return step.busy
-        if not (self._can.wait and self._can.ask_again):
+        if not self._may_wait:
             self.cut.append("wait")
             return "ring"
         if not any(one.busy or one.passed in PROMISED for one in group):
             return "skip"
-        over = self._now - self._began(rung) >= timedelta(seconds=step.wait)
-        return "skip" if over else "wait"
+        return "skip" if self._waited_enough(step, rung) else "wait"
 
     def _waits_on(self, step: Step, rung: int) -> bool:
         """True for a rung on which the caller waits already, for as long as he may."""
         if rung != self._call.rung or self._call.began is None or step.busy != "wait":
             return False
-        over = self._now - self._call.began >= timedelta(seconds=step.wait)
-        return self._can.wait and self._can.ask_again and not over
+        return self._may_wait and not self._waited_enough(step, rung)
+
+    @property
+    def _may_wait(self) -> bool:
+        return self._can.wait and self._can.ask_again
+
+    def _waited_enough(self, step: Step, rung: int) -> bool:
+        return self._now - self._began(rung) >= timedelta(seconds=step.wait)
 
     def _began(self, rung: int) -> datetime:
         """When the call began to wait on a rung."""
