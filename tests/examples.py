@@ -44,7 +44,7 @@ SETUP = Setup(
     line=(LINE,),
     version=1,
 )
-CALLER = Caller("known", "+79161234567", "89161234567", country="RU")
+CALLER = Caller("known", "+79161234567", "89161234567")
 CALL = Arrival(call="call-1", account="main", caller=CALLER, line=LINE)
 FACTS = Facts(SETUP, {})
 

@@ -35,7 +35,11 @@ class Caller:
     number: str | None  # known: E.164; short: bare digits; internal: the dial; else None
     raw: str  # as sent, without control, bidi and zero-width characters, at most 128 characters
     extension: str | None = None
-    country: str | None = None  # ISO 3166 alpha-2 of a known number, None where it has none
+
+    @property
+    def country(self) -> str | None:
+        """ISO 3166 alpha-2 of a known number; None where it has none."""
+        return _country(self.number) if self.kind == "known" and self.number else None
 
 
 def read_caller(
@@ -55,7 +59,7 @@ def read_caller(
     if internal:
         for dial in (spelled(caller.raw), caller.number if caller.kind == "short" else None):
             if dial and dial in internal and not is_outside(dial):
-                return replace(caller, kind="internal", number=dial, extension=None, country=None)
+                return replace(caller, kind="internal", number=dial, extension=None)
     return caller
 
 
@@ -179,7 +183,7 @@ def _read(raw: str, region: str, *, international: bool) -> Caller:
     plus = is_outside(digits) and len(bare) > _INSIDE_DIGITS
     if found := _find(bare, region.upper(), plus=plus, international=international):
         number = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
-        return Caller("known", number, kept, extension, _country(found))
+        return Caller("known", number, kept, extension)
     if len(bare) <= _SHORT_DIGITS and not plus and not extension:
         return Caller("short", bare, kept)
     return Caller("name", None, kept)
@@ -368,6 +372,7 @@ def _begins_with_country(digits: str) -> bool:
     return digits[0] != "0" and any(int(digits[:length]) in codes for length in (1, 2, 3))
 
 
-def _country(number: PhoneNumber) -> str | None:
-    country = phonenumbers.region_code_for_number(number)
+@lru_cache(maxsize=4096)
+def _country(number: str) -> str | None:
+    country = phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
     return country if country != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else None

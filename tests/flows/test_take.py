@@ -392,6 +392,19 @@ async def test_a_rule_can_count_the_calls_missed_today(database: Database) -> No
     assert await office.ring(event("ringing", "c9", at(900))) == [("vera",)]
 
 
+async def test_a_rule_on_the_callers_country_holds_for_the_whole_ladder(database: Database) -> None:
+    abroad = Rule("abroad", Condition(field="caller.country", op="is", value="DE"), "head")
+    steps = tuple(Step(ring="manager", managers=(key,)) for key in ("vera", "boris"))
+    office = await Office(database).open(
+        replace(SETUP, rule=(abroad,), ladder=(Ladder("head", steps),))
+    )
+    german, one = "+4915112345678", Can(steps=1)
+    await office.take(event("ringing", caller=german), can=one)
+    (taken,) = await office.take(event("next", "c1", at(21), caller=german, attempt=1), can=one)
+    assert isinstance(taken.decision, Connect)
+    assert [step.managers for step in taken.decision.steps] == [("boris",)]
+
+
 async def test_load_is_made_of_cards_with_a_talk_and_of_todays_strangers(office: Office) -> None:
     for n in range(3):
         caller = f"8916000000{n}"
