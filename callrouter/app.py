@@ -19,6 +19,7 @@ from callrouter.api.attach import add_api
 from callrouter.api.health import add_health
 from callrouter.flows.work import Desk
 from callrouter.intake.intake import Intake, Parts
+from callrouter.intake.keeping import Keeper
 from callrouter.pages import add_pages
 from callrouter.pages.relay import Relay
 from callrouter.seal import Seal, keep_key
@@ -27,6 +28,7 @@ from callrouter.settings import BadSettings, Settings
 from storage import setups
 from storage.database import BaseSilent, Database, open_database
 from webhooks.handler import SERVER_OPTIONS, FrontDoor
+from webhooks.uploads import UploadDoor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +58,7 @@ class Server:
 
     service: Service
     intake: Intake
+    keeper: Keeper
     relay: Relay
     app: web.Application
 
@@ -95,11 +98,13 @@ def create_app(
     app = web.Application(
         middlewares=[_trust_proxies(settings.trusted_proxies)], client_max_size=1024**2
     )
+    keeper = Keeper(base, intake, service.files, settings.data_dir / "recordings", clock)
     app.add_routes(FrontDoor(intake, settings.public_url).routes())
+    app.add_routes(UploadDoor(intake, keeper, settings.public_url).routes())
     add_health(app, service, intake)
     add_api(app, service)
-    add_pages(app, service, dial=dial, relay=relay)
-    return Server(service, intake, relay, app)
+    add_pages(app, service, find=intake.provider, dial=dial, relay=relay)
+    return Server(service, intake, keeper, relay, app)
 
 
 def _trust_proxies(networks: tuple[str, ...]) -> Middleware:
@@ -183,6 +188,7 @@ async def serving(
     """Serve while the block runs; gives the port that was bound (asked for 0: any free one)."""
     await prepare_base(server.service, progress)
     await server.intake.start()
+    await server.keeper.start()
     runner = web.AppRunner(server.app, shutdown_timeout=DRAIN_S, **SERVER_OPTIONS)
     await runner.setup()
     try:
@@ -195,7 +201,9 @@ async def serving(
     finally:
         server.relay.close()
         await runner.cleanup()
+        await server.keeper.stop()
         await server.intake.stop()
+        server.service.outside.close()
         await server.service.database.close()
 
 

@@ -30,6 +30,9 @@ PRESUMED = Counter("callrouter_presumed_ends", "Calls and talks whose end was no
 REPLAYED = Counter("callrouter_replayed", "Spooled events that the base has got since.")
 BASE_SILENT = Gauge("callrouter_base_silent", "1 while the base does not answer.")
 SPOOL_WAITING = Gauge("callrouter_spool_waiting", "1 while the spool has what the base has not.")
+RECORDINGS = Counter(
+    "callrouter_recordings", "Recordings that PBXs sent, by what became of them.", ["outcome"]
+)
 STREAMS = Gauge("callrouter_streams", "Browsers that are connected for live events.")
 FORMS = Counter("callrouter_forms", "Forms of sites by what became of them.", ["outcome"])
 LOAD_WRONG = Gauge("callrouter_load_wrong", "Counters of load that a recount found wrong.")

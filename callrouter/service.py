@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
+
+from callrouter.outside.client import Client
+from storage.files import Folder, open_files
 
 if TYPE_CHECKING:
     from callrouter.domain.setup import Setup
@@ -34,3 +37,8 @@ class Service:
     seal: Seal
     clock: Clock
     demo: bool = False
+    outside: Client = field(default_factory=Client)
+
+    @property
+    def files(self) -> Folder:
+        return open_files(self.settings.files)

@@ -36,6 +36,10 @@ class Settings:
         return self.database_url or f"sqlite:///{self.data_dir / 'callrouter.db'}"
 
     @property
+    def files(self) -> str:
+        return self.files_url or (self.data_dir / "files").absolute().as_uri()
+
+    @property
     def is_sqlite(self) -> bool:
         return self.database.startswith("sqlite")
 
@@ -62,13 +66,16 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         )
     if secret and len(secret) < 16:
         raise BadSettings("CALLROUTER_SECRET_KEY: at least 16 characters")
+    files = get("FILES_URL")
+    if files and not files.startswith("file:///"):
+        raise BadSettings("CALLROUTER_FILES_URL: allowed is file:///PATH")
     public = get("PUBLIC_URL").rstrip("/")
     if public and not public.startswith(("http://", "https://")):
         raise BadSettings("CALLROUTER_PUBLIC_URL: begins with http:// or https://")
     return Settings(
         data_dir=Path(get("DATA_DIR") or "var"),
         database_url=database,
-        files_url=get("FILES_URL"),
+        files_url=files,
         public_url=public,
         smtp_url=get("SMTP_URL") or None,
         trusted_proxies=_networks(get("TRUSTED_PROXIES")),

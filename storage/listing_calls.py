@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    exists,
     func,
     literal_column,
     or_,
@@ -25,7 +26,7 @@ from callrouter.domain.phones import read_caller
 from storage.known import people_of
 from storage.listing_told import last_told, told_of
 from storage.listing_values import MOST, CallView, DecisionView, LegView, Slice, Viewer, cut
-from storage.tables import call, card, contact, leg
+from storage.tables import call, card, contact, leg, recording
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -205,6 +206,7 @@ def _calls() -> Select[*tuple[Any, ...]]:
             c.reason,
             c.outcome,
             c.note,
+            exists().where(recording.c.call == c.id).label("recorded"),
         )
         .outerjoin_from(call, contact, c.contact == contact.c.id)
         .outerjoin(card, c.card == card.c.id)
@@ -236,6 +238,7 @@ def _call(row: Any) -> CallView:  # noqa: ANN401  a row of `_calls`
         reason=row.reason,
         outcome=row.outcome,
         note=row.note,
+        recorded=bool(row.recorded),
     )
 
 

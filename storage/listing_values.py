@@ -105,6 +105,7 @@ class CallView:
     note: str | None = None
     legs: tuple[LegView, ...] = ()
     told: DecisionView | None = None
+    recorded: bool = False
 
     @property
     def at(self) -> datetime:

@@ -562,6 +562,47 @@ class LegColumns(TypedColumns):
     talk_s: Named[float | None]
 
 
+class RecordingColumns(TypedColumns):
+    """A file of sound that is kept, whole; `ref`: the PBX's id of it, ours where it sent the file.
+
+    Several of one call, leg and kind are parts, in the order of `at`.
+    """
+
+    id = Column(_Id, primary_key=True)
+    account: Named[str] = Column(_Key)
+    ref: Named[str] = Column(String(256))
+    call: Named[str] = Column(_Id, ForeignKey("call.id"), index=True)
+    leg: Named[str | None] = Column(String(256))
+    kind: Named[str] = Column(String(16))  # talk | message
+    file: Named[str] = Column(String(200))
+    type: Named[str] = Column(_Key)
+    size: Named[int] = Column(BigInteger)
+    digest: Named[str] = Column(String(64))  # SHA-256
+    seconds: Named[float | None]
+    at: Named[datetime] = Column(Instant)
+
+
+class CallOrderColumns(TypedColumns):
+    """A call that somebody asked a PBX to make; its `call_id` is our `id`, or `ref`: the PBX's own.
+
+    `claim`: manager and number, as long as to ask again means the same order.
+    """
+
+    id = Column(_Id, primary_key=True)
+    account: Named[str] = Column(_Key)
+    manager: Named[str] = Column(_Key)
+    target: Named[str] = Column(Text)
+    number: Named[str] = Column(String(32))
+    line: Named[str] = Column(String(32))
+    by: Named[str] = Column(_Key)
+    at: Named[datetime] = Column(Instant)
+    state: Named[str] = Column(String(16), index=True)  # asked | accepted | failed | in_doubt
+    ref: Named[str | None] = Column(String(256), index=True)
+    reason: Named[str | None] = Column(Text)
+    told_at: Named[datetime | None] = Column(Instant)
+    claim: Named[str | None] = Column(String(128), unique=True)
+
+
 class DecisionColumns(TypedColumns):
     """What a call was told, and why; `key` is of the event that asked."""
 
@@ -728,6 +769,8 @@ leg = Table(
     Index("ix_leg_manager_answered_at", "manager", "answered_at"),
     Index("ix_leg_dial_answered_at", "account", "dial", "answered_at"),
 )
+recording = Table("recording", metadata, RecordingColumns, UniqueConstraint("account", "ref"))
+call_order = Table("call_order", metadata, CallOrderColumns)
 decision = Table("decision", metadata, DecisionColumns)
 event = Table(
     "event",

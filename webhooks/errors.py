@@ -27,6 +27,10 @@ class UnsupportedEncoding(HookError):
     """A compressed body: nobody sends one, but bombs come as such."""
 
 
+class NotAudio(UnreadableHook):
+    """A recording that is no sound we know, whatever its name says."""
+
+
 class BrokenBody(HookError):
     """The transfer itself is broken: a bad chunk, or less than was announced."""
 
@@ -40,6 +44,7 @@ _STATUS: dict[type[HookError], int] = {
     TooSlow: 408,
     TooLarge: 413,
     UnsupportedEncoding: 415,
+    NotAudio: 415,
 }
 
 _HEADERS: dict[type[HookError], tuple[tuple[str, str], ...]] = {

@@ -20,6 +20,7 @@ from webhooks.errors import TooLarge
 from webhooks.provider import UnreadableHook
 
 PARAMETER_LIMIT: Final = 200
+BODY_LIMIT: Final = 1000  # FreeSWITCH sends all variables of a call
 
 _CHARSETS: Final = {
     "utf-8": "utf-8",
@@ -53,25 +54,25 @@ def read_body(body: bytes, content_type: str | None) -> dict[str, Value]:
     text = body.removeprefix(b"\xef\xbb\xbf").decode(charset, errors="surrogateescape").strip()
     # What it is shows in the body itself: `curl -d '{…}'` says that it sends a form.
     if not text.startswith(("{", "[")) and "json" not in kind:
-        return read_form(text, charset)
+        return read_form(text, charset, BODY_LIMIT)
     found = read_json(text)
     if not isinstance(found, dict):
         raise UnreadableHook("body", "is not a JSON object")
     return found
 
 
-def read_form(text: str, charset: str = "utf-8") -> dict[str, Value]:
+def read_form(text: str, charset: str = "utf-8", limit: int = PARAMETER_LIMIT) -> dict[str, Value]:
     """Read `a=1&b=2`. Only & separates; a name sent twice with different values is unreadable."""
     try:
         pairs = parse_qsl(
             text,
             keep_blank_values=True,
-            max_num_fields=PARAMETER_LIMIT,
+            max_num_fields=limit,
             encoding=charset,
             errors="surrogateescape",
         )
     except ValueError:
-        raise TooLarge(f"a form may have {PARAMETER_LIMIT} parameters") from None
+        raise TooLarge(f"a form may have {limit} parameters") from None
     return _without_contradictions(pairs)
 
 
@@ -113,8 +114,8 @@ def _kind_and_charset(content_type: str) -> tuple[str, str]:
 def _without_contradictions(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     fields: dict[str, Value] = {}
     for count, (name, value) in enumerate(pairs):
-        if count >= PARAMETER_LIMIT:
-            raise TooLarge(f"a body may have {PARAMETER_LIMIT} fields")
+        if count >= BODY_LIMIT:
+            raise TooLarge(f"a body may have {BODY_LIMIT} fields")
         if name in fields and fields[name] != value:
             fields[name] = Unreadable("is sent twice with different values")
         else:

@@ -112,6 +112,19 @@ class Recording:
     parts: tuple[Request, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A hook as the provider would send it that changes nothing, and the body that answers it.
+
+    It is read as an event of unknown name, with `test` in the name. `signed`: whether the account's
+    secret is tried, too.
+    """
+
+    request: Request
+    answer: bytes
+    signed: bool = True
+
+
 class Refused(Exception):
     """The provider said no. The text is for people: no secret, no number in it.
 
@@ -126,11 +139,12 @@ class Refused(Exception):
 class Provider(Protocol):
     """Pure: no I/O, no clock. It is made with the account's settings and opened secrets.
 
-    `waits`: whether it ever keeps a caller and asks again. `per_minute`: how many requests its API
-    takes; None: no limit is known.
+    `waits`: whether it ever keeps a caller and asks again. `api_hosts`: where its API is, unless an
+    account has a `base_url`. `per_minute`: how many requests that takes; None: no limit is known.
     """
 
     waits: ClassVar[bool]
+    api_hosts: ClassVar[tuple[str, ...]]
     per_minute: ClassVar[int | None]
 
     def can(self, hook: RawHook) -> Can:
@@ -171,4 +185,8 @@ class Provider(Protocol):
 
     def found_recording(self, response: Response) -> Recording:
         """Read the answer to that request. Raises Refused, with a time where it is not ready."""
+        ...
+
+    def trial(self, url: str, token: str) -> Trial | None:
+        """A harmless hook to an address, `token` in it; None: without a secret there is none."""
         ...

@@ -7,7 +7,17 @@ from collections import Counter
 
 from aiohttp import web
 
-from callrouter.api import blocks, calls, cards, contacts, leads, managers, obligations, route
+from callrouter.api import (
+    blocks,
+    calls,
+    cards,
+    contacts,
+    leads,
+    managers,
+    obligations,
+    recordings,
+    route,
+)
 from callrouter.api.keys import Keys
 from callrouter.api.layer import Operation, serve
 from callrouter.api.openapi import PREFIX, describe
@@ -16,7 +26,7 @@ from callrouter.service import Service
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     operation
-    for noun in (contacts, cards, leads, calls, managers, route, blocks, obligations)
+    for noun in (contacts, cards, leads, calls, recordings, managers, route, blocks, obligations)
     for operation in noun.routes.operations
 )
 

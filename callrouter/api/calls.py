@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Annotated
 
 from pydantic import Field
 
+from callrouter import ordering
 from callrouter.api.decisions import Told, decision_body, sentence_of
 from callrouter.api.fields import ById, Given, Id, Instant, Key, Note, Paged, Text
 from callrouter.api.layer import READERS, WRITERS, Asked, Routes
+from callrouter.api.leads import unfit
 from callrouter.api.lines import line_called
+from callrouter.api.openapi import PREFIX
 from callrouter.api.problems import FieldProblem, Problem
 from callrouter.domain.calls import LegStatus, State
 from callrouter.domain.events import Direction
@@ -20,14 +24,17 @@ from callrouter.domain.people import PEOPLE_KEPT, PersonReason, Ranked
 from callrouter.domain.phones import CallerKind, read_number
 from callrouter.domain.setup import Language, Setup
 from callrouter.flows.choose_contact import NoSuchCall, NotOfNumber, choose_contact
+from callrouter.flows.order_call import Wanted
 from callrouter.flows.outcomes import say_outcome
-from storage import listing
+from callrouter.flows.people import BadFields
+from storage import listing, orders
 from storage.listing import (
     CallPlace,
     CallView,
     DecisionView,
     LegView,
 )
+from storage.orders import OrderState, StoredOrder
 
 routes = Routes()
 
@@ -56,6 +63,15 @@ class CallsQuery(Paged):
 
 class CallChange(Given):
     contact: Annotated[Id, Field(description="One of those who have the call's number.")]
+
+
+class NewCall(Given):
+    manager: Annotated[Key, Field(description="The key of whose phone rings first.")]
+    number: Annotated[Text, Field(description="Who is called then, in any spelling.")]
+    line: Annotated[
+        Text,
+        Field(description="A number of ours, or an alias: shown to him, and its account calls."),
+    ]
 
 
 class NewOutcome(Given):
@@ -116,7 +132,10 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`id` is ours, `call_id` the PBX's; `caller` a number, null when withheld or a mere name."""
+    """`id` is ours, `call_id` the PBX's; `caller` a number, null when withheld or a mere name.
+
+    `recording`: where its sound is, once that is kept.
+    """
 
     id: str
     call_id: str
@@ -153,10 +172,32 @@ class PersonOfNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """By whom, and when, a call was ordered with `POST /calls`."""
+
+    id: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CallWithPeople(Call):
     """`people`: all who have the call's number now, the likeliest first."""
 
     people: tuple[PersonOfNumber, ...]
+    ordered: Ordered | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedCall:
+    """`id` is the order's; `call_id` names the call in the PBX's events, where the PBX tells one or
+    takes ours. `reason`: why it is in doubt.
+    """
+
+    id: str
+    call_id: str
+    state: OrderState
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +246,41 @@ async def list_calls(asked: Asked, query: CallsQuery) -> CallPage:
 
 @routes.get("/calls/{id}", roles=READERS)
 async def get_call(asked: Asked, path: ById) -> CallWithPeople:
-    """One call with its attempts, and who has its number."""
-    found = await asked.service.database.read(listing.find_call, asked.viewer, path.id)
+    """One call with its attempts, who has its number, and who ordered it."""
+    database = asked.service.database
+    found = await database.read(listing.find_call, asked.viewer, path.id)
     if found is None:
         raise NO_SUCH_CALL
-    return _with_people(*found)
+    order = None
+    if found[0].direction != "in":
+        order = await database.read(orders.of_call, found[0].account, found[0].call_id)
+    return _with_people(*found, order)
+
+
+@routes.post("/calls", roles=WRITERS, status=202)
+async def order_call(asked: Asked, body: NewCall) -> OrderedCall:
+    """Click-to-call: let the PBX ring the manager's phone, and then the number.
+
+    Asked again for the same manager and number within 15 seconds, it gives the first order and
+    makes no second call. `in_doubt`: what became of it is unknown (no answer in time), and it is
+    not sent again by itself. 409: the account has no click-to-call. 502 and 503 say what the
+    provider said: no call was made.
+    """
+    try:
+        order = await ordering.order_call(
+            asked.service, Wanted(body.manager, body.number, body.line), by=asked.by
+        )
+    except BadFields as bad:
+        raise unfit(bad) from None
+    except ordering.CannotOrder as cannot:
+        raise Problem(409, str(cannot)) from None
+    except ordering.NotOrdered as failed:
+        detail = f"The call was not made: {failed}."
+        if failed.again_after_s is None:
+            raise Problem(502, detail) from None
+        after = str(ceil(failed.again_after_s))
+        raise Problem(503, detail, headers={"Retry-After": after}) from None
+    return OrderedCall(order.id, order.call_ref, order.state, order.reason)
 
 
 @routes.patch("/calls/{id}", roles=WRITERS)
@@ -302,11 +373,14 @@ def why_body(
     )
 
 
-def _with_people(view: CallView, people: tuple[Ranked, ...]) -> CallWithPeople:
+def _with_people(
+    view: CallView, people: tuple[Ranked, ...], order: StoredOrder | None
+) -> CallWithPeople:
     call = call_body(view)
     return CallWithPeople(
         **{field.name: getattr(call, field.name) for field in fields(call)},
         people=tuple(PersonOfNumber(one.contact, one.name, one.reasons) for one in people),
+        ordered=Ordered(order.id, order.by, order.at) if order else None,
     )
 
 
@@ -340,7 +414,7 @@ def call_body(view: CallView) -> Call:
         duration_s=view.duration_s,
         presumed=view.presumed,
         reason=view.reason,
-        recording=None,
+        recording=f"{PREFIX}/calls/{view.id}/recording" if view.recorded else None,
         outcome=view.outcome,
         note=view.note,
         legs=tuple(_leg(leg) for leg in view.legs),

@@ -126,7 +126,9 @@ def _operation(operation: Operation, schemas: _Schemas) -> Json:
             **{
                 str(status): {
                     "description": HTTPStatus(status).phrase,
-                    "content": {"application/json": {"schema": schemas.gives(operation)}},
+                    "content": {
+                        media: {"schema": schemas.gives(operation)} for media in operation.media
+                    },
                 }
                 for status in (operation.status, *operation.others)
             },

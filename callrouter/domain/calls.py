@@ -133,6 +133,7 @@ class CallState:
     dialer: str | None = None  # who called out
     owner: str | None = None  # whose talk was long enough, or still lasts
     owner_since: datetime | None = None  # when that talk began
+    owner_sure: bool = True  # False: only hearsay told of that talk
     presumed: bool = False
     reason: str | None = None
     run: int = 0  # of the last plan

@@ -12,7 +12,7 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from callrouter.domain.decisions import Can, LastResort, PlanStep, Target, Wait
+from callrouter.domain.decisions import EVERYTHING, Can, LastResort, PlanStep, Target, Wait
 from callrouter.domain.ladders import (
     AWAY,
     ORDERS,
@@ -352,11 +352,13 @@ class Climb:
         account = setup.accounts.get(account_key)
         allowed = account.allowed_prefixes if account else None
         prefixes = ("+",) if allowed is None else allowed
+        can = self._can if account_key == self._call.account else EVERYTHING
         return [
             dial
             for dial in manager.dials(account_key)
             if is_dialable(dial)
-            and (not is_outside(dial) or (self._can.outside_numbers and dial.startswith(prefixes)))
+            and can.rings(dial)
+            and (not is_outside(dial) or dial.startswith(prefixes))
         ]
 
     # Others who wait

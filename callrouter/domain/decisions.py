@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from callrouter.domain.phones import is_outside
 from callrouter.domain.setup import Step
 
 LAST_LEG = "last"
@@ -20,11 +22,17 @@ class Can:
     steps: int | None = None  # steps in one answer
     parallel: bool = True  # more than one phone at once
     outside_numbers: bool = True
+    digits: int | None = None  # inside it rings numbers of so many digits and nothing else
     ask_again: bool = True  # comes back with `next`
     wait: bool = False
     message: bool = True
     record: bool = True
     then: bool = True  # dials a last resort that we name
+
+    def rings(self, dial: str) -> bool:
+        if is_outside(dial):
+            return self.outside_numbers
+        return self.digits is None or bool(re.fullmatch(f"[0-9]{{{self.digits}}}", dial))
 
 
 EVERYTHING = Can(wait=True)

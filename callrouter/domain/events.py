@@ -85,6 +85,10 @@ class CallEvent:
 
     `key` is unique within the account. With `own_key` it is the PBX's own id; without, it is
     derived from the fields, and for `ringing` the intake adds its count of run-out plans.
+
+    `hearsay`: the sender signed who called whom, but neither which call this is of nor what it says
+    besides. So it is of its call only with the same caller, a phone that it says rings is believed
+    only if a plan rang it, and what it says of a talk takes a card from nobody.
     """
 
     account: str
@@ -113,6 +117,7 @@ class CallEvent:
     recording_url: str | None = None
     recording_id: str | None = None
     recording_kind: Literal["talk", "message"] = "talk"
+    hearsay: bool = False
 
     @property
     def moment(self) -> datetime:

@@ -7,7 +7,7 @@ and gives way to a real event that comes later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -52,7 +52,8 @@ def fold(
     put together with the one it was about: it is over then, and whatever comes of it is an
     internal call's. `owns_cards`: whom a talk may make responsible.
     """
-    ordered = sorted({event.key: event for event in events}.values(), key=lambda one: one.order)
+    mine = _of_this_call({event.key: event for event in events}.values())
+    ordered = sorted(mine, key=lambda one: one.order)
     work = _Fold(
         limits=limits,
         whose=whose,
@@ -64,6 +65,28 @@ def fold(
         owns_cards=owns_cards,
     )
     return work.run(ordered, sorted(told, key=lambda one: one.place), resets)
+
+
+def _of_this_call(events: Collection[CallEvent]) -> list[CallEvent]:
+    """Without hearsay of another caller's call, and of a talk with the line that was dialled.
+
+    Who calls is what was heard of it first, so that nothing that comes later can change it.
+    """
+    caller = called = None
+    if any(event.hearsay for event in events):
+        heard = sorted(events, key=lambda one: (one.received, one.order))
+        caller = next((one.caller for one in heard if one.caller is not None), None)
+        inbound = (one for one in heard if one.direction is None)
+        called = next((one.called for one in inbound if one.called), None)
+    return [
+        event
+        for event in events
+        if not event.hearsay
+        or (
+            event.caller in (None, caller)
+            and not (event.kind == "answered" and called and event.target == called)
+        )
+    ]
 
 
 @dataclass
@@ -83,6 +106,7 @@ class _Fold:
     names: dict[str, str] = field(default_factory=dict)  # the PBX's own leg ids to ours
     voicemails: set[str] = field(default_factory=set)  # legs and dials of last resorts
     sides: tuple[Phone, Phone] = (Phone("", None), Phone("", None))  # of a call out: who, whom
+    unsure: set[str] = field(default_factory=set)  # legs of whose talk only hearsay told
 
     def run(
         self, events: Sequence[CallEvent], told: Sequence[Told], resets: Sequence[datetime]
@@ -134,6 +158,8 @@ class _Fold:
             self._dial(event)
         match event.kind:
             case "leg_ringing":
+                if event.hearsay and self._find(event) is None:
+                    return
                 leg = self._leg(event)
                 if leg.status == "planned":
                     self._put(leg, status="ringing", **_moved_up(leg, event.received))
@@ -344,6 +370,8 @@ class _Fold:
         if leg.answered_at is not None:
             return
         self.waits = None
+        if event.hearsay and self.direction != "in":
+            self.unsure.add(leg.ref)
         self._put(
             leg,
             status="talking",
@@ -421,13 +449,16 @@ class _Fold:
     def _credit(self, ended: CallEvent, seconds: float) -> None:
         """A length reported by the end is its only talk's; without one, of the leg it names."""
         talks = [leg for leg in self.legs.values() if leg.answered_at]
-        if len(talks) == 1 and talks[0].talk_s is None:
+        if len(talks) == 1 and talks[0].talk_s is None and not ended.hearsay:
             self._put(talks[0], talk_s=seconds)
         named = ended.leg_ref or ended.target or self.direction != "in"
         if talks or seconds <= 0 or not named:
             return
+        leg = self._leg(ended)
+        if ended.hearsay:
+            self.unsure.add(leg.ref)
         self._put(
-            self._leg(ended),
+            leg,
             status="ended",
             answered_at=ended.moment - timedelta(seconds=seconds),
             ended_at=ended.moment,
@@ -502,6 +533,7 @@ class _Fold:
             dialer=own.manager if own else None,
             owner=owner.manager if owner else None,
             owner_since=owner.answered_at if owner else None,
+            owner_sure=owner is None or owner.ref not in self.unsure,
             presumed=presumed,
             reason=self.ended.reason if self.ended else None,
             run=told[-1].run if told else 0,

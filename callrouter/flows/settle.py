@@ -298,6 +298,8 @@ def _own(conn: Connection, card: CardState, work: Work, *, now: datetime) -> Car
     takes = last and since is not None and (card.manager_at is None or since > card.manager_at)
     if owner == card.manager or not (mine or takes):
         return card
+    if owner and card.manager and card.manager_by != work.id and state and not state.owner_sure:
+        return card
     act = f"own:{owner or '-'}@{len(work.events)}"
     if not cards.claim_acts(conn, [(work.id, act)], now=now):
         return card

@@ -1,10 +1,11 @@
-"""Ends by their known ends whatever no event has ended: windows, talks, calls."""
+"""Ends by their known ends whatever no event has ended: windows, talks, calls, orders."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from callrouter.flows.order_call import doubt_orders
 from callrouter.flows.settle import settle
 from callrouter.flows.work import Desk, Work
 from storage import calls
@@ -17,7 +18,11 @@ AT_ONCE = 200
 
 
 def sweep(conn: Connection, desk: Desk, *, now: datetime) -> list[Work]:
-    """Settle the calls of which something is over by now; fewer than `AT_ONCE` were all."""
+    """Settle the calls of which something is over by now; fewer than `AT_ONCE` were all.
+
+    An order whose server is gone is in doubt from then on.
+    """
     setup = desk.setups.refresh(conn)
+    doubt_orders(conn, now=now)
     due = calls.due(conn, now, AT_ONCE)
     return settle(conn, due, setup, now=now) if due else []

@@ -416,8 +416,8 @@ class _Taking:
 
 def _begins_anew(event: CallEvent, old: StoredCall) -> bool:
     """True when a PBX uses a call's id again for another call."""
-    if old.over_at is None or old.ended_at is None:
-        return False
+    if old.over_at is None or old.ended_at is None or event.kind == "recording":
+        return False  # a recording may come days later
     end = max(old.ended_at, old.over_at) if event.at is None else old.ended_at
     return event.moment - end > SAME_ID_FOR
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from callrouter import metrics
+from callrouter.accounts import provider_of
 from callrouter.flows import blocks
 from callrouter.flows.gather import board_of
 from callrouter.flows.remember import open_calls
@@ -23,7 +24,7 @@ from callrouter.flows.work import Batch, Desk, Entry, Work
 from callrouter.intake.batches import Batches
 from callrouter.intake.snapshot import CALLERS_KEPT, Snapshot
 from callrouter.intake.spool import Spool
-from callrouter.seal import SEALED, Seal, Unsealable
+from callrouter.seal import Seal
 from storage import cards, journal, known, notices
 from storage.database import BaseSilent, Database, Priority
 from storage.ids import new_id
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from callrouter.domain.decisions import Decision
     from callrouter.domain.events import CallEvent
     from callrouter.domain.managers import Board
-    from callrouter.domain.setup import Account, Setup
+    from callrouter.domain.setup import Setup
 
 log = structlog.get_logger()
 
@@ -139,39 +140,15 @@ class Intake:
     def provider(self, name: str, account: str) -> Provider | None:
         setup = self.snapshot.setup
         if setup is not self._providers_of and setup is not None:
-            zone = setup.company.time_zone
+            seal, environ = self._parts.seal, self._parts.environ
             self._providers = {
-                one.key: (
-                    one.provider,
-                    PROVIDERS[one.provider](
-                        replace(one, time_zone=one.time_zone or zone), self._open(one)
-                    ),
-                )
+                one.key: (one.provider, provider_of(one, setup, seal, environ))
                 for one in setup.account
                 if one.provider in PROVIDERS
             }
             self._providers_of = setup
         found = self._providers.get(account)
         return found[1] if found and found[0] == name else None
-
-    def _open(self, account: Account) -> tuple[bytes, ...]:
-        """An account's secrets in clear; one that cannot be had lets nobody in, and says so."""
-        opened = []
-        for secret in account.secrets:
-            if secret.startswith("env:"):
-                value = self._parts.environ.get(secret.removeprefix("env:"), "")
-                if not value:
-                    log.error("secret_missing", account=account.key, variable=secret)
-                    continue
-                opened.append(value.encode())
-            elif secret.startswith(SEALED):
-                try:
-                    opened.append(self._parts.seal.open(secret).encode())
-                except Unsealable:
-                    log.error("secret_unreadable", account=account.key)  # noqa: TRY400
-            else:
-                opened.append(secret.encode())
-        return tuple(opened)
 
     async def take(
         self,

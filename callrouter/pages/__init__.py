@@ -8,6 +8,7 @@ from aiohttp import web
 
 from callrouter.pages.acting import Acting
 from callrouter.pages.assets import show_asset
+from callrouter.pages.connect import Connect, FindProvider
 from callrouter.pages.doors import Doors
 from callrouter.pages.entering import Entrance
 from callrouter.pages.lead_form import LeadForm
@@ -24,9 +25,14 @@ __all__ = ["Dial", "Relay", "add_pages"]
 
 
 def add_pages(
-    app: web.Application, service: Service, *, dial: Dial | None = None, relay: Relay | None = None
+    app: web.Application,
+    service: Service,
+    *,
+    find: FindProvider,
+    dial: Dial | None = None,
+    relay: Relay | None = None,
 ) -> None:
-    """Add every page. `dial` lets whoever looks at the demo call it himself."""
+    """Add every page. `find` gives accounts' providers; `dial` lets who looks at a demo call it."""
     relay = Relay(service) if relay is None else relay
     doors = Doors(service)
     calls = CallsNow(service, doors, can_dial=dial is not None)
@@ -40,6 +46,11 @@ def add_pages(
     add.add_post("/calls/{id}/contact", doors.guarded(acting.choose))
     add.add_post("/calls/{id}/outcome", doors.guarded(acting.say_outcome))
     add.add_post("/calls/{id}/block", doors.guarded(acting.block))
+    connect = Connect(service, doors, find)
+    add.add_get("/connect", doors.guarded(connect.show))
+    add.add_get("/connect/{account}", doors.guarded(connect.show))
+    add.add_get("/connect/{account}/hooks", doors.guarded(connect.show_news))
+    add.add_post("/connect/{account}/test", doors.guarded(connect.test))
     add.add_get("/events", doors.guarded(Events(relay).show), allow_head=False)
     add.add_get("/enter/{token}", doors.open(Entrance(service, doors).show), allow_head=False)
     add.add_get("/pop/{token}", doors.open(ScreenPop(service, doors).show))

@@ -53,6 +53,10 @@ class Guest:
         return speak(self.language)
 
     @property
+    def is_admin(self) -> bool:
+        return self.visit is not None and self.visit.role == "admin"
+
+    @property
     def viewer(self) -> Viewer:
         """For whom the base is read. A screen pop's reader is a manager like any other."""
         return Viewer(self.visit.role if self.visit else "manager")
@@ -123,6 +127,7 @@ class Doors:
             company=self.setup.company.name,
             languages=LANGUAGES,
             demo=self._service.demo,
+            is_admin=guest.is_admin,
             **values,
         )
         return web.Response(text=html, status=status, content_type="text/html")

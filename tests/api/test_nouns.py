@@ -138,6 +138,7 @@ async def test_a_call(api: Api) -> None:
     contact, card, call = await api.service.database.write(make)
     found = (await api.get(f"/calls/{call}")).body
     assert found.pop("people") == [{"contact": contact, "name": "Иван Петров", "reasons": []}]
+    assert found.pop("ordered") is None
     assert (await api.get("/calls")).body["items"] == [found]
     missed, talked = found.pop("legs")
     assert found == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from tests.chaos.nursery import Nursery
 from tests.postgres import Postgres
 from tests.running import House
+
+SMALL_DISK_MB = 24
 
 KEY = "the-same-key-on-every-node"
 
@@ -68,3 +71,22 @@ async def empty_postgres_url(postgres: Postgres) -> AsyncIterator[str]:
     name = await postgres.make_base()
     yield postgres.url(name)
     await postgres.drop_base(name)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, which can be filled without harm to anybody."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = f"size={SMALL_DISK_MB}m"
+    mounting = ["mount", "-t", "tmpfs", "-o", size, "callrouter-tests", str(folder)]
+    done = subprocess.run(mounting, check=False, capture_output=True, text=True)
+    if done.returncode:
+        why = f"a small disk to fill needs root and mount: {done.stderr.strip()}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from storage.database import Database
 from tests.chaos.conftest import MakeHouse
@@ -20,26 +16,7 @@ from tests.chaos.traffic import Manners, Traffic, numbers
 from tests.hooks import Pbx, pbx_of
 from tests.running import rows
 
-SIZE_MB = 24
 CALM = Manners(retried=0.05, doubled=0.03, ring=(0.05, 0.3), talk=(0.1, 0.5))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, which can be filled without harm to anybody."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "callrouter-tests", str(folder)]
-    done = subprocess.run(mounting, check=False, capture_output=True, text=True)
-    if done.returncode:
-        why = f"a small disk to fill needs root and mount: {done.stderr.strip()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextlib.asynccontextmanager

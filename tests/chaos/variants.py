@@ -78,6 +78,38 @@ def leave_at_once() -> None:
     app.until_told_to_stop = until_told_to_stop
 
 
+def die_before_the_name() -> None:
+    """Killed when a recording is whole on the disk and has no name yet."""
+    from storage.files import Draft
+
+    def keep(self: Draft, name: str) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Draft.keep = keep  # type: ignore[method-assign]
+
+
+def die_before_the_event() -> None:
+    """Killed when a recording has its name and the base knows nothing of it."""
+    from callrouter.flows.recordings import Upload
+    from callrouter.intake.keeping import Keeper
+
+    async def tell(self: Keeper, upload: Upload) -> bool:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+    Keeper._tell = tell  # type: ignore[method-assign]
+
+
+def die_before_the_recording() -> None:
+    """Killed when the event of a recording is in the base and the recording is not."""
+    from callrouter.intake import keeping
+
+    def hang(*_given: object, **_more: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    vars(keeping)["hang"] = hang
+
+
 VARIANTS: Mapping[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -86,6 +118,9 @@ VARIANTS: Mapping[str, Callable[[], None]] = {
         trust_the_cache_of_the_spool,
         leave_the_gate_open,
         leave_at_once,
+        die_before_the_name,
+        die_before_the_event,
+        die_before_the_recording,
     )
 }
 

@@ -21,6 +21,8 @@ from callrouter.domain.setup import Account
 from webhooks.dialects.asterisk import as_asterisk
 from webhooks.dialects.cutting import from_step, keep_dialable
 from webhooks.dialects.document import as_json
+from webhooks.dialects.freeswitch import as_freeswitch, in_our_words, is_not_ours
+from webhooks.dialects.rtjson import as_rtjson
 from webhooks.errors import TooLarge
 from webhooks.payload import Fields, Value, agreed, read_body, read_form, read_json, salvage
 from webhooks.provider import (
@@ -33,8 +35,10 @@ from webhooks.provider import (
     Refused,
     Request,
     Response,
+    Trial,
     UnreadableHook,
 )
+from webhooks.signed import check_signature, is_signed, webhook_id
 
 _WITHOUT_A_CALL: Final[frozenset[EventKind]] = frozenset({"device", "presence", "reset"})
 _KINDS: Final[Mapping[str, EventKind]] = {kind: kind for kind in OF_A_CALL | _WITHOUT_A_CALL}
@@ -79,19 +83,20 @@ _STATES: Final[Mapping[EventKind, Mapping[str, str]]] = {
     "presence": {state: state for state in ("available", "pause", "off")},
 }
 
-_DIALECTS: Final = ("json", "asterisk")
+_DIALECTS: Final = ("json", "asterisk", "rtjson", "freeswitch")
 _KEY_LIMIT: Final = 255
 _TRIED_LIMIT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Pbx:
-    """Sends a secret with each hook, as a Bearer token or as a Basic password, and waits 2 s.
+    """Sends a secret with each hook, as a Bearer token or as a Basic password, or signs it.
 
-    Times without a zone are in the account's, else in UTC.
+    It waits 2 s. Times without a zone are in the account's, else in UTC.
     """
 
     waits: ClassVar[bool] = True
+    api_hosts: ClassVar[tuple[str, ...]] = ()
     per_minute: ClassVar[int | None] = None
 
     account: Account = field(repr=False)  # its secret may stand in it as written
@@ -100,13 +105,27 @@ class Pbx:
     def can(self, hook: RawHook) -> Can:
         return Can(steps=1 if _one_step(hook) else None, wait=True)
 
-    def greet(self, hook: RawHook) -> Answer | None:  # noqa: ARG002  this provider has no handshake
-        return None
+    def greet(self, hook: RawHook) -> Answer | None:
+        """Nothing is kept of what FreeSWITCH asks and tells of calls that are not ours."""
+        if _dialect(hook) != "freeswitch":
+            return None
+        try:
+            return is_not_ours(read_body(hook.body, hook.header("content-type")))
+        except HookError:
+            return None
 
     def verify(self, hook: RawHook) -> None:
-        scheme, given = _given_secret(hook)
+        """Whatever it brings must be right, the secret and the signature."""
         if not self.secrets:
             raise ForgedHook("the account has no secret")
+        signed = is_signed(hook)
+        if signed:
+            check_signature(hook, self.secrets)
+        if not signed or hook.header("authorization") is not None:
+            self._check_secret(hook)
+
+    def _check_secret(self, hook: RawHook) -> None:
+        scheme, given = _given_secret(hook)
         # Every secret is compared, whichever fits.
         matches = [hmac.compare_digest(given, secret) for secret in self.secrets]
         if True not in matches:
@@ -119,11 +138,14 @@ class Pbx:
         does an unreadable `at` in any event, and everything in an event of unknown name.
         """
         broken = None
+        signed = is_signed(hook)  # the body alone: neither header nor query may change it
         try:
-            values = read_body(hook.body, hook.header("content-type"))
+            values = read_body(hook.body, None if signed else hook.header("content-type"))
         except UnreadableHook as trouble:
             values, broken = salvage(hook.body), trouble
-        fields = Fields(agreed(values, read_form(hook.query)))
+        if not signed and _dialect(hook) == "freeswitch":
+            values = dict(in_our_words(values))
+        fields = Fields(values if signed else agreed(values, read_form(hook.query)))
         word = fields.text("event", limit=64)
         if word is None:
             raise broken or UnreadableHook("event", fields.troubles.get("event", "is obligatory"))
@@ -140,11 +162,17 @@ class Pbx:
         raise UnreadableHook(name, why, [event] if stands else ())
 
     def answer(self, decision: Decision, hook: RawHook, *, step: int = 0) -> Answer:
-        decision = from_step(decision, step, only=_one_step(hook))
-        decision = keep_dialable(decision, self._may_ring)
-        if _dialect(hook) == "asterisk":
-            return as_asterisk(decision, self._spell)
-        return as_json(decision)
+        decision = keep_dialable(from_step(decision, step, only=False), self._may_ring)
+        decision = from_step(decision, 0, only=_one_step(hook))
+        match _dialect(hook):
+            case "asterisk":
+                return as_asterisk(decision, self._spell)
+            case "rtjson":
+                return as_rtjson(decision, self._spell)
+            case "freeswitch":
+                return as_freeswitch(decision, self._spell)
+            case _:
+                return as_json(decision)
 
     def accept(self, hook: RawHook) -> Answer:  # noqa: ARG002  said alike in every dialect
         return Answer(b'{"ok": true}')
@@ -177,6 +205,17 @@ class Pbx:
     def found_recording(self, response: Response) -> Recording:  # noqa: ARG002  never asked
         raise Refused("this PBX is not asked for recordings")
 
+    def trial(self, url: str, token: str) -> Trial | None:
+        """An event of unknown name is kept, and does nothing."""
+        if not self.secrets:
+            return None
+        said = {"event": "test", "event_id": f"test-{token}"}
+        headers = (
+            ("Authorization", f"Bearer {self.secrets[0].decode()}"),
+            ("Content-Type", "application/json"),
+        )
+        return Trial(Request("POST", url, headers, json.dumps(said).encode()), b'{"ok": true}')
+
     def _event(self, word: str, fields: Fields, hook: RawHook) -> CallEvent:
         direction = fields.word("direction", _DIRECTIONS)
         kind = _KINDS.get(word, "unknown")
@@ -192,8 +231,8 @@ class Pbx:
         own_id = fields.text("event_id")
         return CallEvent(
             account=hook.account,
-            key=f"id:{own_id}" if own_id else _derived_key(word, fields, hook),
-            own_key=own_id is not None,
+            key=_key(own_id, word, fields, hook),
+            own_key=own_id is not None or is_signed(hook),
             kind=kind,
             word=word if kind == "unknown" else "",
             received=hook.arrived,
@@ -260,6 +299,14 @@ def _password(credentials: bytes) -> bytes:
     return password
 
 
+def _key(own_id: str | None, word: str, fields: Fields, hook: RawHook) -> str:
+    if own_id:
+        return f"id:{own_id}"
+    if is_signed(hook):
+        return f"webhook:{webhook_id(hook)}"
+    return _derived_key(word, fields, hook)
+
+
 def _derived_key(word: str, fields: Fields, hook: RawHook) -> str:
     """Tell an event from others by what it says: the same hook sent again has the same key."""
     names = ("leg_id", "target", "attempt", "at")
@@ -322,4 +369,5 @@ def _dialect(hook: RawHook) -> str | None:
 
 
 def _one_step(hook: RawHook) -> bool:
-    return _options(hook).get("steps") == "one"
+    """Kamailio knows one way of routing per document, so it asks after each step."""
+    return _options(hook).get("steps") == "one" or _dialect(hook) == "rtjson"

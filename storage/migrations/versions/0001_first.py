@@ -55,6 +55,26 @@ def upgrade() -> None:
     op.create_index(op.f("ix_business_event_at"), "business_event", ["at"], unique=False)
     op.create_index(op.f("ix_business_event_card"), "business_event", ["card"], unique=False)
     op.create_table(
+        "call_order",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("account", sa.String(length=64), nullable=False),
+        sa.Column("manager", sa.String(length=64), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("number", sa.String(length=32), nullable=False),
+        sa.Column("line", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("ref", sa.String(length=256), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("claim", sa.String(length=128), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_order")),
+        sa.UniqueConstraint("claim", name=op.f("uq_call_order_claim")),
+    )
+    op.create_index(op.f("ix_call_order_ref"), "call_order", ["ref"], unique=False)
+    op.create_index(op.f("ix_call_order_state"), "call_order", ["state"], unique=False)
+    op.create_table(
         "contact",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=16), server_default="person", nullable=False),
@@ -749,3 +769,22 @@ def upgrade() -> None:
         sqlite_where=sa.text("hold IS NOT NULL"),
         postgresql_where=sa.text("hold IS NOT NULL"),
     )
+    op.create_table(
+        "recording",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("account", sa.String(length=64), nullable=False),
+        sa.Column("ref", sa.String(length=256), nullable=False),
+        sa.Column("call", sa.String(length=32), nullable=False),
+        sa.Column("leg", sa.String(length=256), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("file", sa.String(length=200), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["call"], ["call.id"], name=op.f("fk_recording_call_call")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recording")),
+        sa.UniqueConstraint("account", "ref", name=op.f("uq_recording_account_ref")),
+    )
+    op.create_index(op.f("ix_recording_call"), "recording", ["call"], unique=False)

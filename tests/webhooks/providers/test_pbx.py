@@ -467,8 +467,9 @@ class TestWhatItCanDo:
     def test_a_whole_plan(self) -> None:
         assert PBX.can(hook()) == Can(ask_again=True, wait=True)
 
-    def test_one_step_at_a_time(self) -> None:
-        assert PBX.can(hook(query="steps=one")) == Can(steps=1, ask_again=True, wait=True)
+    @pytest.mark.parametrize("query", ["steps=one", "as=rtjson", "as=rtjson&steps=all"])
+    def test_one_step_at_a_time(self, query: str) -> None:
+        assert PBX.can(hook(query=query)) == Can(steps=1, ask_again=True, wait=True)
 
     def test_one_step_of_a_longer_plan(self) -> None:
         said = json.loads(PBX.answer(PLAN, hook(query="steps=one")).body)
@@ -478,7 +479,7 @@ class TestWhatItCanDo:
         assert [step["targets"][0]["leg"] for step in last["steps"]] == ["a2"]
         assert last["ask_again"] is False
 
-    @pytest.mark.parametrize("query", ["as=klingon", "as=json&as=asterisk", "as=rtjson"])
+    @pytest.mark.parametrize("query", ["as=klingon", "as=json&as=asterisk", "as=RTJSON"])
     def test_a_call_in_an_unknown_dialect_is_answered_in_json(self, query: str) -> None:
         ringing = hook(sample("ringing.json"), query=query)
         found = trouble(ringing)
@@ -488,6 +489,49 @@ class TestWhatItCanDo:
 
     def test_other_events_are_acknowledged(self) -> None:
         assert PBX.accept(hook(query="as=asterisk")).body == b'{"ok": true}'
+
+
+CURL = (
+    "section=dialplan&Unique-ID=c-1&Hunt-Caller-ID-Number=%2B79161234567"
+    "&Hunt-Destination-Number=%2B74951230001&Hunt-Context=public&Caller-Direction=inbound"
+)
+
+
+class TestFreeSwitch:
+    def test_its_question_is_a_call(self) -> None:
+        asked = hook(CURL, query="as=freeswitch", content_type=FORM)
+        assert PBX.greet(asked) is None
+        (found,) = PBX.parse(asked)
+        said = (found.kind, found.call_ref, found.caller, found.called)
+        assert said == ("ringing", "c-1", "+79161234567", "+74951230001")
+        assert PBX.answer(PLAN, asked).content_type.startswith("text/xml")
+
+    @pytest.mark.parametrize("section", ["directory", "configuration", "phrases", ""])
+    def test_whatever_else_it_asks_for_is_not_found(self, section: str) -> None:
+        """Before trust: nothing of ours stands in it."""
+        asked = hook(
+            f"section={section}&tag_name=domain&Unique-ID=c-1",
+            query="as=freeswitch",
+            content_type=FORM,
+            authorization=None,
+        )
+        greeting = PBX.greet(asked)
+        assert greeting is not None
+        assert b'<result status="not found"' in greeting.body
+
+    def test_it_is_so_only_where_its_dialect_is_spoken(self) -> None:
+        asked = hook("section=directory", content_type=FORM)
+        assert PBX.greet(asked) is None
+        assert trouble(asked).field == "event"
+
+    def test_events_have_our_own_names_there_too(self) -> None:
+        ringing = hook(sample("ringing.json"), query="as=freeswitch")
+        assert PBX.greet(ringing) is None
+        assert PBX.parse(ringing) == [GOLDEN["ringing"]]
+
+    @pytest.mark.parametrize("body", [b"\xff", b"{", b"[]", b"a=1&" * 1100])
+    def test_what_cannot_be_read_is_no_greeting(self, body: bytes) -> None:
+        assert PBX.greet(hook(body, query="as=freeswitch")) is None
 
 
 _JSON = st.recursive(
