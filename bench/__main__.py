@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.imports import importing
 from bench.scenes import bench
+from bench.sip import calling
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def main() -> None:
         run.storm()
         run.usual_day()
         importing(run)
+        calling(run)
         if asked.full:
             run.many_contacts()
             run.many_managers()

@@ -1,0 +1,1 @@
+"""The examples for Asterisk and FreeSWITCH, read as these would read them; neither is run here."""
