@@ -139,13 +139,17 @@ class Refused(Exception):
 class Provider(Protocol):
     """Pure: no I/O, no clock. It is made with the account's settings and opened secrets.
 
-    `waits`: whether it ever keeps a caller and asks again. `api_hosts`: where its API is, unless an
-    account has a `base_url`. `per_minute`: how many requests that takes; None: no limit is known.
+    `api_hosts`: where its API is, unless an account has a `base_url`. `per_minute`: how many
+    requests that takes; None: no limit is known.
     """
 
-    waits: ClassVar[bool]
     api_hosts: ClassVar[tuple[str, ...]]
     per_minute: ClassVar[int | None]
+
+    @property
+    def able(self) -> Can:
+        """What it could do with an answer at best."""
+        ...
 
     def can(self, hook: RawHook) -> Can:
         """Say what it could do with an answer to this hook."""

@@ -350,15 +350,11 @@ class Climb:
 
     def _find_phones(self, manager: Manager, account_key: str, setup: Setup) -> list[str]:
         account = setup.accounts.get(account_key)
-        allowed = account.allowed_prefixes if account else None
-        prefixes = ("+",) if allowed is None else allowed
         can = self._can if account_key == self._call.account else EVERYTHING
         return [
             dial
             for dial in manager.dials(account_key)
-            if is_dialable(dial)
-            and can.rings(dial)
-            and (not is_outside(dial) or dial.startswith(prefixes))
+            if is_dialable(dial) and can.rings(dial) and (account is None or account.may_dial(dial))
         ]
 
     # Others who wait

@@ -22,7 +22,7 @@ class Can:
     steps: int | None = None  # steps in one answer
     parallel: bool = True  # more than one phone at once
     outside_numbers: bool = True
-    digits: int | None = None  # inside it rings numbers of so many digits and nothing else
+    inside: str | None = None  # a regular expression: the inside dials that it rings
     ask_again: bool = True  # comes back with `next`
     wait: bool = False
     message: bool = True
@@ -30,9 +30,10 @@ class Can:
     then: bool = True  # dials a last resort that we name
 
     def rings(self, dial: str) -> bool:
+        """Whether it could ring this phone at all."""
         if is_outside(dial):
             return self.outside_numbers
-        return self.digits is None or bool(re.fullmatch(f"[0-9]{{{self.digits}}}", dial))
+        return self.inside is None or bool(re.fullmatch(self.inside, dial))
 
 
 EVERYTHING = Can(wait=True)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 from callrouter.domain.hours import Calendar, Hours, parse_hours
-from callrouter.domain.phones import is_dialable, read_caller, read_number, spelled
+from callrouter.domain.phones import is_dialable, is_outside, read_caller, read_number, spelled
 
 Language = Literal["ru", "en"]
 Role = Literal["manager", "head", "admin", "auditor"]
@@ -123,6 +123,16 @@ class Account:
     def secrets(self) -> tuple[str, ...]:
         """As written: `env:NAME`, `sealed:…` or a literal; two while one is rotated."""
         return (self.secret,) if isinstance(self.secret, str) else self.secret
+
+    def may_dial(self, dial: str) -> bool:
+        """False for an outside number that begins with none of its allowed prefixes."""
+        allowed = self.allowed_prefixes
+        return not is_outside(dial) or allowed is None or dial.startswith(allowed)
+
+    def spell(self, dial: str) -> str:
+        """The dial as this account writes it."""
+        template = self.dial_outside if is_outside(dial) else self.dial_inside
+        return template.replace("{dial}", dial)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def plan_call(setup: Setup, wanted: Wanted) -> Plan:
         wrong.append(Wrong("number", message))
     elif ours := whose_number(setup, number):
         wrong.append(Wrong("number", f"is {ours}; allowed: a number that is not ours"))
-    elif account and not _may_dial(account, number):
+    elif account and not account.may_dial(number):
         allowed = ", ".join(account.allowed_prefixes or ())
         message = f"may not be dialled through {account.key}; allowed: numbers with {allowed}"
         wrong.append(Wrong("number", message))
@@ -156,7 +156,3 @@ def _account(setup: Setup, line: Line) -> Account | None:
 def _wrong_manager(setup: Setup, manager: Manager | None) -> str:
     allowed = ", ".join(one.key for one in setup.active)
     return f"{'is not active' if manager else 'is nobody'}; allowed: {allowed}"
-
-
-def _may_dial(account: Account, number: str) -> bool:
-    return account.allowed_prefixes is None or number.startswith(account.allowed_prefixes)

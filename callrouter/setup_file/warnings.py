@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from callrouter.domain.phones import clean_text
-from callrouter.domain.setup import Ladder, Line, Setup, Step
+from callrouter.domain.setup import Account, Ladder, Line, Setup, Step
 from callrouter.setup_file.coverage import unanswered
 from callrouter.setup_file.dialling import accounts_of
 from callrouter.setup_file.names import item_name
@@ -23,6 +23,7 @@ def _warnings(setup: Setup) -> Iterator[Problem]:
         if not all(secret.startswith(_SEALED) for secret in account.secrets):
             message = 'stands in the file as it is; better: "env:NAME", and the file may be shown'
             yield Problem(f"{item_name('account', account)}.secret", message)
+        yield from _out_of_reach(setup, account)
     for team in setup.team:
         yield from _gone(setup, f"{item_name('team', team)}.head", team.head)
     for manager in setup.active:
@@ -44,6 +45,19 @@ def _warnings(setup: Setup) -> Iterator[Problem]:
             yield Problem(at, f"«{line.name or line.number}»: {message}")
 
 
+def _out_of_reach(setup: Setup, account: Account) -> Iterator[Problem]:
+    """Managers of whose phones this account could ring none."""
+    able = PROVIDERS[account.provider](account, ()).able
+    silent = [
+        manager.key
+        for manager in setup.active
+        if (dials := manager.dials(account.key)) and not any(map(able.rings, dials))
+    ]
+    if silent:
+        message = f"{account.provider} can ring no phone of {quoted(silent)}: they are passed over"
+        yield Problem(item_name("account", account), message)
+
+
 def _cannot_wait(setup: Setup, line: Line) -> Iterator[Problem]:
     """Waiting needs a PBX that holds the caller and asks again."""
     ladders = {ladder for ladder in (line.ladder, line.closed) if ladder}
@@ -54,7 +68,7 @@ def _cannot_wait(setup: Setup, line: Line) -> Iterator[Problem]:
         if any(step.busy == "wait" for step in setup.ladders[key].step)
     ]
     for account in accounts_of(setup, line):
-        if waiting and not PROVIDERS[account.provider](account, ()).waits:
+        if waiting and not PROVIDERS[account.provider](account, ()).able.wait:
             message = f'«{account.key}» cannot hold callers: "wait" in {quoted(waiting)} is "ring"'
             yield Problem(f"{item_name('line', line)}.ladder", message)
 

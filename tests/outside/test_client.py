@@ -240,7 +240,7 @@ def in_a_minute() -> str:
     [
         (429, "Retry-After: 30", 29, 30),
         (503, "Retry-After: 30", 29, 30),
-        (429, f"Retry-After: {in_a_minute()}", 30, 61),
+        (429, "Retry-After: IN_A_MINUTE", 30, 61),
         (429, "Retry-After: 999999999999", 3590, 3600),
         (429, "Retry-After: soon", 9, 10),
         (429, "X: y", 9, 10),
@@ -249,7 +249,7 @@ def in_a_minute() -> str:
 async def test_an_account_rests_when_it_is_told_to(
     client: Client, status: int, said: str, least: float, most: float
 ) -> None:
-    async with serving(answer(status, b"", said)) as server:
+    async with serving(answer(status, b"", said.replace("IN_A_MINUTE", in_a_minute()))) as server:
         assert (await client.send(post(server.port), PBX)).status == status
         with pytest.raises(TooSoon) as error:
             await client.send(post(server.port), PBX)

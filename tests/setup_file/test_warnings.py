@@ -2,11 +2,13 @@
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callrouter.domain.decisions import Can
 from callrouter.domain.hours import Calendar, parse_hours
 from callrouter.setup_file import warnings
 from callrouter.setup_file.coverage import _moments, _weekly
@@ -244,7 +246,7 @@ def test_sealed_secrets_and_people_without_a_phone_by_office_are_nothing_to_tell
 class Hasty(Pbx):
     """A PBX that cannot keep a caller."""
 
-    waits = False
+    able = Can()
 
 
 def test_a_ladder_that_waits_on_a_pbx_that_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,3 +255,32 @@ def test_a_ladder_that_waits_on_a_pbx_that_cannot(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys.modules[_ladder.__module__], "PROVIDERS", {"pbx": Hasty})
     (found,) = [one for one in warnings(setup) if "hold callers" in one.message]
     assert found.key == "line[+74951230001].ladder"
+
+
+@pytest.mark.parametrize(
+    ("provider", "spelling", "dial", "told"),
+    [
+        pytest.param("zadarma", "{dial}", "1010", True, id="no extension of Zadarma's"),
+        pytest.param("zadarma", "{dial}", "101", False, id="an extension of Zadarma's"),
+        pytest.param("zadarma", "{dial}", ("1010", "101"), False, id="one of two"),
+        pytest.param("twilio", "{dial}", "101", True, id="an inside dial that Twilio cannot ring"),
+        pytest.param(
+            "twilio", "sip:{dial}@pbx.example.com", "101", False, id="spelt as an address"
+        ),
+        pytest.param("twilio", "{dial}", "+79160000001", False, id="a number"),
+        pytest.param("twilio", "{dial}", {"other": "101"}, False, id="a phone elsewhere"),
+        pytest.param("pbx", "{dial}", "1010", False, id="a PBX rings whatever it has"),
+    ],
+)
+def test_phones_that_the_provider_cannot_ring(
+    provider: str, spelling: str, dial: Any, *, told: bool
+) -> None:
+    setup = setup_of(GOOD)
+    account = replace(setup.account[0], provider=provider, dial_inside=spelling)
+    anna = replace(setup.managers["anna"], dial=dial)
+    others = tuple(one for one in setup.manager if one.key != "anna")
+    others = tuple(replace(one, dial=()) for one in others)
+    found = warnings(replace(setup, account=(account,), manager=(anna, *others)))
+    assert [one.key for one in found if "can ring no phone" in one.message] == (
+        ["account[main]"] if told else []
+    )

@@ -9,14 +9,14 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Literal, get_args
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from callrouter.domain.decisions import Can, Decision
 from callrouter.domain.events import OF_A_CALL, CallEvent, Direction, EventKind, Reason, Tried
-from callrouter.domain.phones import is_dialable, is_outside
+from callrouter.domain.phones import is_dialable
 from callrouter.domain.setup import Account
 from webhooks.dialects.asterisk import as_asterisk
 from webhooks.dialects.cutting import from_step, keep_dialable
@@ -95,15 +95,18 @@ class Pbx:
     It waits 2 s. Times without a zone are in the account's, else in UTC.
     """
 
-    waits: ClassVar[bool] = True
     api_hosts: ClassVar[tuple[str, ...]] = ()
     per_minute: ClassVar[int | None] = None
 
     account: Account = field(repr=False)  # its secret may stand in it as written
     secrets: tuple[bytes, ...] = field(repr=False)  # two while one is being rotated
 
+    @property
+    def able(self) -> Can:
+        return Can(wait=True)
+
     def can(self, hook: RawHook) -> Can:
-        return Can(steps=1 if _one_step(hook) else None, wait=True)
+        return replace(self.able, steps=1 if _one_step(hook) else None)
 
     def greet(self, hook: RawHook) -> Answer | None:
         """Nothing is kept of what FreeSWITCH asks and tells of calls that are not ours."""
@@ -166,11 +169,11 @@ class Pbx:
         decision = from_step(decision, 0, only=_one_step(hook))
         match _dialect(hook):
             case "asterisk":
-                return as_asterisk(decision, self._spell)
+                return as_asterisk(decision, self.account.spell)
             case "rtjson":
-                return as_rtjson(decision, self._spell)
+                return as_rtjson(decision, self.account.spell)
             case "freeswitch":
-                return as_freeswitch(decision, self._spell)
+                return as_freeswitch(decision, self.account.spell)
             case _:
                 return as_json(decision)
 
@@ -261,14 +264,7 @@ class Pbx:
         )
 
     def _may_ring(self, dial: str) -> bool:
-        allowed = self.account.allowed_prefixes
-        if is_outside(dial) and allowed is not None and not dial.startswith(allowed):
-            return False
-        return is_dialable(dial)
-
-    def _spell(self, dial: str) -> str:
-        template = self.account.dial_outside if is_outside(dial) else self.account.dial_inside
-        return template.replace("{dial}", dial)
+        return is_dialable(dial) and self.account.may_dial(dial)
 
 
 def _given_secret(hook: RawHook) -> tuple[str, bytes]:

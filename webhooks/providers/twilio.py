@@ -55,6 +55,8 @@ _API: Final = "https://api.twilio.com"
 _API_HOST: Final = re.compile(r"api(?:\.[a-z0-9-]{1,32}){0,2}\.twilio\.com")
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_ADDRESSES: Final = ("client:", "sip:", "sips:")
+_AN_ADDRESS: Final = "(?:client|sips?):.+"
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[^\]/?#]*\]|[^:/?#\[\]]*)(?P<port>:[0-9]*)?(?P<rest>.*)",
     re.DOTALL,
@@ -109,15 +111,20 @@ class Twilio:
     password of the API.
     """
 
-    waits: ClassVar[bool] = True
     api_hosts: ClassVar[tuple[str, ...]] = ("api.twilio.com",)
     per_minute: ClassVar[int | None] = 60  # calls begun: one a second, more are queued there
 
     account: Account = field(repr=False)  # its secret may stand in it as written
     secrets: tuple[bytes, ...] = field(repr=False)  # two while one is being rotated
 
+    @property
+    def able(self) -> Can:
+        """Inside dials are phones for it only where `dial_inside` makes addresses of them."""
+        spells = self._spell("101") is not None
+        return Can(steps=1, targets=10, wait=True, inside=None if spells else _AN_ADDRESS)
+
     def can(self, hook: RawHook) -> Can:  # noqa: ARG002  the same whatever it asks
-        return Can(steps=1, targets=10, wait=True)
+        return self.able
 
     def greet(self, hook: RawHook) -> Answer | None:  # noqa: ARG002  this provider has no handshake
         return None
@@ -264,23 +271,15 @@ class Twilio:
     # Whom Twilio may ring, and how it spells a phone
 
     def _may_ring(self, dial: str) -> bool:
-        return is_dialable(dial) and self._is_allowed(dial) and self._noun(dial) is not None
+        return is_dialable(dial) and self.account.may_dial(dial) and self._noun(dial) is not None
 
     def _may_call(self, number: str) -> bool:
-        return bool(_E164.fullmatch(number)) and self._is_allowed(number)
-
-    def _is_allowed(self, dial: str) -> bool:
-        allowed = self.account.allowed_prefixes
-        return not is_outside(dial) or allowed is None or dial.startswith(allowed)
+        return bool(_E164.fullmatch(number)) and self.account.may_dial(number)
 
     def _spell(self, dial: str) -> str | None:
         """An address of Twilio's: +number, client:name or sip:user@host; None: no phone for it."""
-        if dial.startswith(("client:", "sip:", "sips:")):
-            spelt = dial
-        else:
-            template = self.account.dial_outside if is_outside(dial) else self.account.dial_inside
-            spelt = template.replace("{dial}", dial)
-        known = _E164.fullmatch(spelt) or spelt.startswith(("client:", "sip:", "sips:"))
+        spelt = dial if dial.startswith(_ADDRESSES) else self.account.spell(dial)
+        known = _E164.fullmatch(spelt) or spelt.startswith(_ADDRESSES)
         return spelt if known and is_dialable(spelt.partition(";")[0]) else None
 
     def _noun(self, dial: str) -> ET.Element | None:

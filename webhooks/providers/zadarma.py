@@ -104,12 +104,14 @@ _REASONS: Final[Mapping[str, Reason]] = {
     "no money, no limit": "failed",
 }
 
+_EXTENSION = re.compile(r"[0-9]{3}")
+
 _CAN: Final = Can(
     targets=1,
     steps=1,
     parallel=False,
     outside_numbers=False,
-    digits=3,
+    inside=_EXTENSION.pattern,
     ask_again=False,
     wait=False,
     message=False,
@@ -118,7 +120,6 @@ _CAN: Final = Can(
 )
 """`redirect` takes an extension of three digits. Fewer name a scenario of the PBX: never told."""
 
-_EXTENSION = re.compile(r"[0-9]{3}")
 _ECHO = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _CALL_ID = re.compile(r"(?:in|out)_[0-9A-Za-z]{1,100}")
@@ -144,15 +145,18 @@ class Zadarma:
     `api_key` the key; times are in the account's zone, else in UTC.
     """
 
-    waits: ClassVar[bool] = False
     api_hosts: ClassVar[tuple[str, ...]] = ("api.zadarma.com",)
     per_minute: ClassVar[int | None] = 100
 
     account: Account = field(repr=False)  # its secret may stand in it as written
     secrets: tuple[bytes, ...] = field(repr=False)  # two while one is being rotated
 
-    def can(self, hook: RawHook) -> Can:  # noqa: ARG002  always the same
+    @property
+    def able(self) -> Can:
         return _CAN
+
+    def can(self, hook: RawHook) -> Can:  # noqa: ARG002  always the same
+        return self.able
 
     def greet(self, hook: RawHook) -> Answer | None:
         """Say `zd_echo` back, by whatever method; nothing that a browser could run."""
