@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -116,8 +117,9 @@ def setups() -> Setups:
 
 
 @pytest.fixture
-def service(database: Database, clock: HandClock, setups: Setups) -> Service:
-    return Service(Settings(), database, setups, Seal("a secret of the tests"), clock)
+def service(database: Database, clock: HandClock, setups: Setups, tmp_path: Path) -> Service:
+    settings = Settings(data_dir=tmp_path / "var")
+    return Service(settings, database, setups, Seal("a secret of the tests"), clock)
 
 
 @pytest.fixture

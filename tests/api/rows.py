@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert
@@ -11,9 +12,12 @@ from callrouter.domain.decisions import Connect, Decision, LastResort, PlanStep,
 from callrouter.domain.obligations import Obligation, WhyMissed
 from callrouter.domain.setup import Account, Company, Line, Manager, Setup, Team
 from callrouter.domain.why import Candidate, Responsible, StepWhy, Times, Why
-from storage import obligations, tables
+from callrouter.service import Service
+from storage import obligations, recordings, tables
 from storage.documents import write_decision, write_why
 from storage.ids import new_id
+from storage.recordings import Recording, RecordingKind
+from tests.sounds import MP3
 
 NOON = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday, 12:00 in Moscow
 LINE = "+74951230001"
@@ -213,3 +217,29 @@ def add_told(
 
 def _add(conn: Connection, table: Any, **row: Any) -> None:
     conn.execute(insert(table).values(**row))
+
+
+async def keep_recording(
+    service: Service, call: str, n: int, sound: bytes, kind: RecordingKind = "talk"
+) -> Path:
+    """A recording of a call, the n-th of all, with its file; gives where that lies."""
+    suffix, type_ = ("mp3", "audio/mpeg") if sound == MP3 else ("wav", "audio/wav")
+    one = Recording(
+        id=f"r{n}",
+        account="main",
+        ref=f"r{n}",
+        call=call,
+        leg=None,
+        kind=kind,
+        file=f"recordings/r{n}/r{n}.{suffix}",
+        type=type_,
+        size=len(sound),
+        digest="",
+        seconds=None,
+        at=NOON + timedelta(seconds=n),
+    )
+    draft = service.files.begin()
+    draft.write(sound)
+    draft.keep(one.file)
+    await service.database.write(recordings.add, [one])
+    return service.files.path(one.file)

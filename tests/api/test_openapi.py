@@ -24,7 +24,9 @@ from tests.api.rows import (
     add_obligation,
     add_owner,
     add_told,
+    keep_recording,
 )
+from tests.sounds import wav
 
 
 async def document(api: Api) -> dict[str, Any]:
@@ -68,7 +70,8 @@ async def test_every_shape_is_used_and_every_reference_leads_somewhere(api: Api)
         assert f'"#/components/schemas/{name}"' in text
 
 
-def fill(conn: Connection) -> None:
+def fill(conn: Connection) -> str:
+    """Something of everything; gives the call."""
     contact = add_contact(conn, "Иван Петров", "+79161234567", tags=("vip",))
     card = add_card(conn, contact, manager="anna", number=counters.draw(conn, "card", 1)[0])
     add_move(conn, card, 1, "new")
@@ -78,6 +81,7 @@ def fill(conn: Connection) -> None:
     add_leg(conn, call, answered_at=NOON)
     add_told(conn, call)
     add_obligation(conn, contact=contact, card=card, call=call)
+    return call
 
 
 # A body of the right form may still name a manager or a number that there is not: 422. What is made
@@ -94,7 +98,7 @@ expected-statuses = ["2xx", "401", "403", "404", "409", "422", "503"]
 @pytest.mark.timeout(240)
 async def test_the_server_keeps_what_the_document_promises(api: Api, tmp_path: Path) -> None:
     """Schemathesis: right and wrong requests by the document, also in chains; a fixed seed."""
-    await api.service.database.write(fill)
+    await keep_recording(api.service, await api.service.database.write(fill), 1, wav(0.1))
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     run = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("schemathesis"),

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
 from callrouter.domain.setup import Role
-from callrouter.seal import Seal
-from callrouter.service import Service
-from callrouter.settings import Settings
-from storage import recordings
-from storage.database import Database
-from storage.recordings import Recording, RecordingKind
-from tests.api.conftest import Api, HandClock, Setups
-from tests.api.rows import NOON, add_call
+from tests.api.conftest import Api
+from tests.api.rows import add_call, keep_recording
 from tests.sounds import MP3, wav
 
 TALK, LATER = wav(1.0), wav(0.5, pitch=300)
 NOBODYS = "01KJPWD6S3HT01BC5FHBEXMTR7"
-
-
-@pytest.fixture
-def service(database: Database, clock: HandClock, setups: Setups, tmp_path: Path) -> Service:
-    settings = Settings(data_dir=tmp_path / "var")
-    return Service(settings, database, setups, Seal("a secret of the tests"), clock)
 
 
 @dataclass(frozen=True)
@@ -43,30 +29,6 @@ async def get(api: Api, path: str, role: Role = "auditor", **headers: str) -> Go
         return Got(answer.status, await answer.read(), dict(answer.headers))
 
 
-async def keep(api: Api, call: str, n: int, sound: bytes, kind: RecordingKind = "talk") -> Path:
-    """A recording of the call, with its file."""
-    suffix, type_ = ("mp3", "audio/mpeg") if sound == MP3 else ("wav", "audio/wav")
-    one = Recording(
-        id=f"r{n}",
-        account="main",
-        ref=f"r{n}",
-        call=call,
-        leg=None,
-        kind=kind,
-        file=f"recordings/r{n}/r{n}.{suffix}",
-        type=type_,
-        size=len(sound),
-        digest="",
-        seconds=None,
-        at=NOON + timedelta(seconds=n),
-    )
-    draft = api.service.files.begin()
-    draft.write(sound)
-    draft.keep(one.file)
-    await api.service.database.write(recordings.add, [one])
-    return api.service.files.path(one.file)
-
-
 @pytest.fixture
 async def call(api: Api) -> str:
     def make(conn: Connection) -> str:
@@ -76,7 +38,7 @@ async def call(api: Api) -> str:
 
 
 async def test_the_file_comes_as_it_was_sent(api: Api, call: str) -> None:
-    await keep(api, call, 1, TALK)
+    await keep_recording(api.service, call, 1, TALK)
     got = await get(api, f"/calls/{call}/recording")
     assert (got.status, got.body) == (200, TALK)
     assert got.headers["Content-Type"] == "audio/wav"
@@ -100,23 +62,23 @@ async def test_the_file_comes_as_it_was_sent(api: Api, call: str) -> None:
 async def test_a_player_may_ask_for_a_part(
     api: Api, call: str, asked: str, first: int, last: int
 ) -> None:
-    await keep(api, call, 1, TALK)
+    await keep_recording(api.service, call, 1, TALK)
     got = await get(api, f"/calls/{call}/recording", Range=asked)
     assert (got.status, got.body) == (206, TALK[first : last + 1])
     assert got.headers["Content-Range"] == f"bytes {first}-{last}/{len(TALK)}"
 
 
 async def test_a_part_past_the_end_is_refused(api: Api, call: str) -> None:
-    await keep(api, call, 1, TALK)
+    await keep_recording(api.service, call, 1, TALK)
     got = await get(api, f"/calls/{call}/recording", Range="bytes=999999-")
     assert got.status == 416
     assert got.headers["Content-Range"] == f"bytes */{len(TALK)}"
 
 
 async def test_parts_are_numbered_talks_first(api: Api, call: str) -> None:
-    await keep(api, call, 1, MP3, kind="message")
-    await keep(api, call, 3, LATER)
-    await keep(api, call, 2, TALK)
+    await keep_recording(api.service, call, 1, MP3, kind="message")
+    await keep_recording(api.service, call, 3, LATER)
+    await keep_recording(api.service, call, 2, TALK)
     got = [await get(api, f"/calls/{call}/recording?part={n}") for n in (1, 2, 3, 4)]
     assert [one.body for one in got[:3]] == [TALK, LATER, MP3]
     assert got[2].headers["Content-Type"] == "audio/mpeg"
@@ -125,7 +87,7 @@ async def test_parts_are_numbered_talks_first(api: Api, call: str) -> None:
 
 async def test_a_call_says_where_its_sound_is(api: Api, call: str) -> None:
     assert (await api.get(f"/calls/{call}")).body["recording"] is None
-    await keep(api, call, 1, TALK)
+    await keep_recording(api.service, call, 1, TALK)
     where = f"/api/v1/calls/{call}/recording"
     assert (await api.get(f"/calls/{call}")).body["recording"] == where
     assert [one["recording"] for one in (await api.get("/calls")).body["items"]] == [where]
@@ -133,7 +95,7 @@ async def test_a_call_says_where_its_sound_is(api: Api, call: str) -> None:
 
 
 async def test_only_who_may_read_calls_hears_them(api: Api, call: str) -> None:
-    await keep(api, call, 1, TALK)
+    await keep_recording(api.service, call, 1, TALK)
     path = f"/calls/{call}/recording"
     for role in api.tokens:
         allowed = role in ("manager", "head", "admin", "auditor")
@@ -143,7 +105,7 @@ async def test_only_who_may_read_calls_hears_them(api: Api, call: str) -> None:
 
 
 async def test_without_a_recording_there_is_nothing(api: Api, call: str) -> None:
-    file = await keep(api, call, 1, TALK)
+    file = await keep_recording(api.service, call, 1, TALK)
     file.unlink()
     for path in (f"/calls/{call}/recording", f"/calls/{NOBODYS}/recording", "/calls/x/recording"):
         got = await get(api, path)
