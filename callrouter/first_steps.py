@@ -231,7 +231,7 @@ def _write_env(path: Path, settings: Settings) -> None:
 def what_next(settings: Settings, setup: Setup, folder: Path) -> str:
     """Where the PBX sends its hooks, and a line for the shell that plays one call."""
     words, account, line = speak(setup.company.language), setup.account[0], setup.line[0]
-    path = f"/webhooks/{account.provider}/{account.key}"
+    path = account.hook_path
     public = settings.public_url or LOCAL
     secret = words("the secret is {name} in .env", name=SECRET)
     steps = {

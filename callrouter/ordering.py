@@ -48,7 +48,7 @@ async def order_call(service: Service, wanted: Wanted, *, by: str) -> StoredOrde
     plan = plan_call(setup, wanted)
     account = plan.account
     provider = provider_of(account, setup, service.seal, service.settings.environ)
-    hook_url = f"{service.settings.public_url}/webhooks/{account.provider}/{account.key}"
+    hook_url = f"{service.settings.public_url}{account.hook_path}"
     id_ = new_id(now)
     target, request = _request_of(provider, plan, id_, hook_url)
     order = await service.database.write(ask_for_call, id_, plan, target, setup, by=by, now=now)

@@ -116,13 +116,11 @@ class Recording:
 class Trial:
     """A hook as the provider would send it that changes nothing, and the body that answers it.
 
-    It is read as an event of unknown name, with `test` in the name. `signed`: whether the account's
-    secret is tried, too.
+    It is read as an event of unknown name, with `test` in the name.
     """
 
     request: Request
     answer: bytes
-    signed: bool = True
 
 
 class Refused(Exception):

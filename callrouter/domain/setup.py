@@ -124,6 +124,11 @@ class Account:
         """As written: `env:NAME`, `sealed:…` or a literal; two while one is rotated."""
         return (self.secret,) if isinstance(self.secret, str) else self.secret
 
+    @property
+    def hook_path(self) -> str:
+        """Where its hooks come, behind the public address."""
+        return f"/webhooks/{self.provider}/{self.key}"
+
     def may_dial(self, dial: str) -> bool:
         """False for an outside number that begins with none of its allowed prefixes."""
         allowed = self.allowed_prefixes

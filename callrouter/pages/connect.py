@@ -127,10 +127,6 @@ class TrialNote:
     route: str = ""
 
 
-def address_of(account: Account, public_url: str) -> str:
-    return f"{public_url}/webhooks/{account.provider}/{account.key}"
-
-
 def warning_of(public_url: str, words: Words) -> str:
     """What is wrong with a public address, for a PBX that is elsewhere; "" for nothing."""
     parts = urlsplit(public_url)
@@ -300,10 +296,6 @@ _VERDICTS: Final[dict[Verdict, str]] = {
 
 def note_of(came: Came, words: Words, route: str) -> TrialNote:
     says = words(_VERDICTS[came.verdict], location=came.location)
-    if came.verdict == "arrived" and not came.signed:
-        says = words(
-            "It arrived: the address and the way to it are right. The secret is not tried."
-        )
     figures = words("{ms} ms", ms=came.took_ms)
     if came.status:
         figures = words("answer {status}, {ms} ms", status=came.status, ms=came.took_ms)
@@ -365,9 +357,9 @@ class Connect:
         account: Account | None,
         note: TrialNote | None = None,
     ) -> web.StreamResponse:
-        setup, url = self._service.setups.current, self._public_url(request)
+        setup, url = self._service.setups.current, self._doors.public_url(request)
         words = guest.words
-        address = address_of(account, url) if account else ""
+        address = f"{url}{account.hook_path}" if account else ""
         parts = urlsplit(address)
         return self._doors.page(
             guest,
@@ -396,7 +388,7 @@ class Connect:
     async def _try(self, request: web.Request, guest: Guest, account: Account) -> TrialNote:
         words = guest.words
         provider = self._find(account.provider, account.key)
-        address = address_of(account, self._public_url(request))
+        address = f"{self._doors.public_url(request)}{account.hook_path}"
         trial = provider.trial(address, secrets.token_hex(8)) if provider else None
         if trial is None:
             return TrialNote(fine=False, says=words("There is no secret to try it with."))
@@ -425,6 +417,3 @@ class Connect:
 
     def _is_set(self, name: str) -> bool:
         return bool(self._service.settings.environ.get(name))
-
-    def _public_url(self, request: web.Request) -> str:
-        return self._service.settings.public_url or f"{request.scheme}://{request.host}"

@@ -82,6 +82,10 @@ class Doors:
     def setup(self) -> Setup:
         return self._service.setups.current
 
+    def public_url(self, request: web.Request) -> str:
+        """The address that senders know; where none is set, the one that was asked for."""
+        return self._service.settings.public_url or f"{request.scheme}://{request.host}"
+
     def open(self, page: Page) -> Handler:
         async def serve(request: web.Request) -> web.StreamResponse:
             return await self._serve(page, request, Guest(self._language(request)))

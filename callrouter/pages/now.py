@@ -156,10 +156,7 @@ class CallsNow:
         """What an empty base shows; a demo needs no way, its calls come by themselves."""
         if screen.calls or self._service.demo:
             return None
-        return way_of(setup, self._public_url(request))
-
-    def _public_url(self, request: web.Request) -> str:
-        return self._service.settings.public_url or f"{request.scheme}://{request.host}"
+        return way_of(setup, self._doors.public_url(request))
 
 
 # An empty base shows the way
@@ -179,7 +176,7 @@ def way_of(setup: Setup, public_url: str) -> Way:
         return Way(has_setup=False, address="", curl="")
     account = setup.account[0]
     line = next((one for one in setup.line if one.account in (None, account.key)), setup.line[0])
-    address = f"{public_url}/webhooks/{account.provider}/{account.key}"
+    address = f"{public_url}{account.hook_path}"
     curl = " \\\n".join(
         (
             f"curl {address}",

@@ -38,7 +38,6 @@ class Came:
     status: int = 0
     answer: str = ""
     location: str = ""
-    signed: bool = True
 
 
 async def send_trial(trial: Trial, within_s: float = WITHIN_S) -> Came:
@@ -47,14 +46,13 @@ async def send_trial(trial: Trial, within_s: float = WITHIN_S) -> Came:
     try:
         status, body, location = await _ask(trial, within_s)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        return Came(verdict_of(error), _ms(began), signed=trial.signed)
+        return Came(verdict_of(error), _ms(began))
     return Came(
         _verdict(trial, status, body),
         _ms(began),
         status,
         body[: SHOWN * 4].decode(errors="replace")[:SHOWN],
         location,
-        trial.signed,
     )
 
 
