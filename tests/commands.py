@@ -10,6 +10,23 @@ from click.testing import CliRunner, Result
 
 from callrouter.cli import main
 
+COMPANY = """\
+[company]
+name = "Ромашка"
+duty = "anna"
+
+[[account]]
+key = "main"
+secret = "env:PBX_SECRET"
+default_line = "+74951230001"
+
+[[manager]]
+key = "anna"
+name = "Анна Смирнова"
+dial = "101"
+"""
+"""The least that a setup.toml holds, but for its line."""
+
 
 def alone_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in this folder, with no settings from outside."""

@@ -20,31 +20,20 @@ from callrouter.cli import main
 from storage import journal
 from storage.database import open_database
 from storage.journal import Refused
-from tests.commands import alone_in, done, failed, run
+from tests.commands import COMPANY, alone_in, done, failed, run
 from tests.hooks import pbx_of
 from tests.running import LINE, SECRET, House
 
-GOOD = """\
-[company]
-name = "Ромашка"
-duty = "anna"
-
-[[account]]
-key = "main"
-secret = "env:PBX_SECRET"
-default_line = "+74951230001"
-
-[[manager]]
-key = "anna"
-name = "Анна Смирнова"
-dial = "101"
-
+GOOD = (
+    COMPANY
+    + """
 [[line]]
 number = "+74951230001"
 aliases = ["site"]
 name = "Сайт"
 last_resort = "+74950000000"
 """
+)
 
 
 IN_USE_S = 2.0

@@ -13,24 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import alone_in, done, failed
+from tests.commands import COMPANY, alone_in, done, failed
 from tests.import_file.files import SAMPLES, write_csv, write_xlsx
 
-SETUP = """\
-[company]
-name = "Ромашка"
-duty = "anna"
-
-[[account]]
-key = "main"
-secret = "env:PBX_SECRET"
-default_line = "+74951230001"
-
-[[manager]]
-key = "anna"
-name = "Анна Смирнова"
-dial = "101"
-
+SETUP = (
+    COMPANY
+    + """
 [[manager]]
 key = "boris"
 name = "Борис Орлов"
@@ -45,6 +33,7 @@ dial = "103"
 number = "+74951230001"
 last_resort = "+74950000000"
 """
+)
 HEAD = ["ФИО", "Телефон", "Ответственный", "Любимый цвет"]
 GOOD = [
     HEAD,

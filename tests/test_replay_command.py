@@ -13,30 +13,19 @@ from callrouter.flows.take import take
 from callrouter.flows.work import Desk
 from storage.database import open_database
 from storage.setups import SetupCache
-from tests.commands import alone_in, done, run
+from tests.commands import COMPANY, alone_in, done, run
 from tests.examples import event
 from tests.office import entry
 
-SETUP = """\
-[company]
-name = "Ромашка"
-duty = "anna"
-
-[[account]]
-key = "main"
-secret = "env:PBX_SECRET"
-default_line = "+74951230001"
-
-[[manager]]
-key = "anna"
-name = "Анна Смирнова"
-dial = "101"
-
+SETUP = (
+    COMPANY
+    + """
 [[line]]
 number = "+74951230001"
 name = "Сайт"
 last_resort = "+74950000000"
 """
+)
 RULES = """\
 [[manager]]
 key = "gleb"
