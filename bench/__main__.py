@@ -8,8 +8,12 @@ import tempfile
 from pathlib import Path
 
 from bench.imports import importing
+from bench.letters import sending
+from bench.pops import popping
 from bench.scenes import bench
+from bench.search import looking_up
 from bench.sip import calling
+from bench.work import working
 
 
 def main() -> None:
@@ -34,10 +38,14 @@ def main() -> None:
         run.starting()
         run.storm()
         run.usual_day()
+        popping(run)
         importing(run)
+        working(run)
+        sending(run)
         calling(run)
         if asked.full:
             run.many_contacts()
+            looking_up(run)
             run.many_managers()
         report = run.report
     print(report.as_table())

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -77,10 +77,11 @@ def echo() -> Iterator[Server]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A data directory and its base."""
+    """A data directory and its base; `more`: settings besides."""
 
     folder: Path
     database_url: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -89,6 +90,8 @@ class Place:
             "CALLROUTER_DATA_DIR": str(self.folder),
             "CALLROUTER_DATABASE_URL": self.database_url,
             "CALLROUTER_SECRET_KEY": SECRET_KEY,
+            "CALLROUTER_FILES_SHARED": "1",
+            **self.more,
         }
 
     def command(self, *words: str) -> str:

@@ -26,24 +26,37 @@ def provider_of(account: Account, setup: Setup, seal: Seal, environ: Mapping[str
     opened = [
         found.encode()
         for secret in account.secrets
-        if (found := _open(secret, account, seal, environ))
+        if (found := open_secret(secret, account.key, seal, environ))
     ]
     zone = account.time_zone or setup.company.time_zone
-    key = _open(account.api_key, account, seal, environ) if account.api_key else None
+    key = open_secret(account.api_key, account.key, seal, environ) if account.api_key else None
     return PROVIDERS[account.provider](replace(account, time_zone=zone, api_key=key), tuple(opened))
 
 
-def _open(text: str, account: Account, seal: Seal, environ: Mapping[str, str]) -> str | None:
-    """A secret in clear: `env:NAME`, sealed, or as it is written."""
+def has_secret(text: str, seal: Seal, environ: Mapping[str, str]) -> bool:
+    """Whether `open_secret` would give it; says nothing to the log."""
+    if text.startswith("env:"):
+        return bool(environ.get(text.removeprefix("env:")))
+    if not text.startswith(SEALED):
+        return True
+    try:
+        seal.open(text)
+    except Unsealable:
+        return False
+    return True
+
+
+def open_secret(text: str, owner: str, seal: Seal, environ: Mapping[str, str]) -> str | None:
+    """A secret in clear: `env:NAME`, sealed, or as it is written. `owner`: for the log alone."""
     if text.startswith("env:"):
         if found := environ.get(text.removeprefix("env:")):
             return found
-        log.error("secret_missing", account=account.key, variable=text)
+        log.error("secret_missing", account=owner, variable=text)
         return None
     if not text.startswith(SEALED):
         return text
     try:
         return seal.open(text)
     except Unsealable:
-        log.error("secret_unreadable", account=account.key)  # noqa: TRY400
+        log.error("secret_unreadable", account=owner)  # noqa: TRY400
         return None

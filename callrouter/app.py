@@ -17,16 +17,22 @@ from aiohttp import web
 
 from callrouter.api.attach import add_api
 from callrouter.api.health import add_health
+from callrouter.flows.visits import new_link
 from callrouter.flows.work import Desk
 from callrouter.intake.intake import Intake, Parts
 from callrouter.intake.keeping import Keeper
+from callrouter.jobs import send_letter
+from callrouter.jobs.kinds import feeds_of, kinds_of, schedules_of
+from callrouter.jobs.worker import Worker
 from callrouter.pages import add_pages
 from callrouter.pages.relay import Relay
+from callrouter.saving import is_half_restored
 from callrouter.seal import Seal, keep_key
 from callrouter.service import Clock, Service
 from callrouter.settings import BadSettings, Settings
-from storage import setups
+from storage import jobs, setups, users
 from storage.database import BaseSilent, Database, open_database
+from storage.files import Folder
 from webhooks.handler import SERVER_OPTIONS, FrontDoor
 from webhooks.uploads import UploadDoor
 
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aiohttp.typedefs import Handler, Middleware
+
+    from callrouter.outside.sink import Sink
 
 log = structlog.get_logger()
 
@@ -60,6 +68,7 @@ class Server:
     intake: Intake
     keeper: Keeper
     relay: Relay
+    worker: Worker
     app: web.Application
 
 
@@ -75,6 +84,7 @@ def create_app(
     database: Database | None = None,
     demo: bool = False,
     dial: Dial | None = None,
+    mail: Sink | None = None,
 ) -> Server:
     """Put the rooms together. Nothing is opened or begun yet; `settings.public_url` is set."""
     seal = open_seal(settings)
@@ -94,7 +104,13 @@ def create_app(
         environ=settings.environ,
         clock=clock,
     )
-    intake = Intake(parts, committed=relay.wake)
+    worker = Worker(base, clock, kinds_of(service), schedules_of(service), feeds=feeds_of(service))
+
+    def committed() -> None:
+        relay.wake()
+        worker.wake()
+
+    intake = Intake(parts, committed=committed)
     app = web.Application(
         middlewares=[_trust_proxies(settings.trusted_proxies)], client_max_size=1024**2
     )
@@ -103,8 +119,8 @@ def create_app(
     app.add_routes(UploadDoor(intake, keeper, settings.public_url).routes())
     add_health(app, service, intake)
     add_api(app, service)
-    add_pages(app, service, find=intake.provider, dial=dial, relay=relay)
-    return Server(service, intake, keeper, relay, app)
+    add_pages(app, service, find=intake.provider, dial=dial, relay=relay, mail=mail)
+    return Server(service, intake, keeper, relay, worker, app)
 
 
 def _trust_proxies(networks: tuple[str, ...]) -> Middleware:
@@ -171,6 +187,9 @@ async def prepare_base(service: Service, progress: Callable[[str], None]) -> Non
     try:
         await service.database.migrate(progress)
         known = await service.database.write(setups.keep_fingerprint, service.seal.fingerprint)
+        await _check_place(service)
+        if service.settings.smtp_url:
+            await service.database.write(jobs.hurry, send_letter.KIND, now=service.clock())
     except BaseSilent as error:
         log.warning("base_silent_at_start", error=str(error)[:300])
         return
@@ -178,6 +197,20 @@ async def prepare_base(service: Service, progress: Callable[[str], None]) -> Non
         raise CannotServe(
             "CALLROUTER_SECRET_KEY is not the key that this base was made with: secrets in it "
             "could not be opened. Use the same key on every node."
+        )
+
+
+async def _check_place(service: Service) -> None:
+    """Several nodes on one base need their files in one place. Raises CannotServe, BaseSilent."""
+    settings, files = service.settings, service.files
+    if settings.is_sqlite or settings.files_shared or not isinstance(files, Folder):
+        return
+    here = await asyncio.to_thread(files.place)
+    if await service.database.write(setups.keep_place, here) != here:
+        raise CannotServe(
+            f"The files of this base lie in a folder of another node, not in {files.root}. Give "
+            "all nodes CALLROUTER_FILES_URL=s3://BUCKET/PREFIX or one shared folder; with "
+            "CALLROUTER_FILES_SHARED=1 this folder is taken to be the same, or to take its place."
         )
 
 
@@ -189,6 +222,7 @@ async def serving(
     await prepare_base(server.service, progress)
     await server.intake.start()
     await server.keeper.start()
+    await server.worker.start()
     runner = web.AppRunner(server.app, shutdown_timeout=DRAIN_S, **SERVER_OPTIONS)
     await runner.setup()
     try:
@@ -201,19 +235,32 @@ async def serving(
     finally:
         server.relay.close()
         await runner.cleanup()
+        await server.worker.stop()
         await server.keeper.stop()
         await server.intake.stop()
         server.service.outside.close()
+        server.service.press.close()
         await server.service.database.close()
 
 
-async def until_told_to_stop() -> None:
-    """Wait for SIGTERM or SIGINT."""
+async def _first_link(service: Service) -> str | None:
+    """A one-time link to a base that has no users yet; a silent base gets none."""
+    try:
+        if await service.database.read(users.names):
+            return None
+        token = await service.database.write(new_link, now=service.clock())
+    except BaseSilent:
+        return None
+    return f"{service.settings.public_url}/enter/{token}"
+
+
+def hear_signals() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT, which from now on do nothing else."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop
 
 
 async def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
@@ -222,11 +269,20 @@ async def serve(settings: Settings, host: str, port: int, say: Callable[[str], N
     if not settings.public_url:
         raise BadSettings("CALLROUTER_PUBLIC_URL")
     with hold_locks(settings):
+        if is_half_restored(settings):
+            raise CannotServe(
+                "A restore was cut short here: run `callrouter restore FILE` again, to its end."
+            )
         server = create_app(settings)
         async with serving(server, host, port, progress=say) as bound:
+            stop = hear_signals()  # before anything is waited for: calls come from now on
             log.info("serving", host=host, port=bound, public_url=settings.public_url)
+            if not settings.smtp_url:
+                say("CALLROUTER_SMTP_URL is not set: letters are formed and wait.")
+            if link := await _first_link(server.service):
+                say(f"Nobody can sign in yet. Make the first administrator: {link}")
             say(
                 f"callrouter answers at {settings.public_url} (webhooks, API, pages). Ctrl+C stops."
             )
-            await until_told_to_stop()
+            await stop.wait()
             say("Stopping: what was taken is being committed ...")

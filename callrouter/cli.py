@@ -172,7 +172,7 @@ def apply(file: Path, dry_run: bool, prune: bool, force: bool) -> None:
         click.echo(f"Applied as version {applied.setup.version}.")
 
 
-def _put_in_force(settings: Settings, file: Path, **options: bool) -> Applied:
+def _put_in_force(settings: Settings, file: Path, **options: Any) -> Applied:  # noqa: ANN401  handed on
     from callrouter.app import open_seal
     from callrouter.flows.apply import ChangedOnScreen
     from callrouter.flows.apply import apply as run
@@ -223,17 +223,27 @@ def token() -> None:
 @click.option(
     "--role",
     type=click.Choice(["manager", "head", "admin", "auditor"]),
-    required=True,
     help="What the token may do.",
 )
+@click.option(
+    "--manager", metavar="KEY", help="Instead: it asks as this manager, and sees what he sees."
+)
 @_demo
-def add_token(name: str, role: Any, of_demo: bool) -> None:  # noqa: ANN401  click has checked it
+def add_token(
+    name: str,
+    role: Any,  # noqa: ANN401  click has checked it
+    manager: str | None,
+    of_demo: bool,
+) -> None:
     """Make a token called NAME and print it alone on standard output. It is shown only now."""
     from callrouter.flows.tokens import BadToken
-    from callrouter.flows.tokens import add_token as run
+    from callrouter.flows.tokens import make_token as run
 
+    if (role is None) == (manager is None):
+        raise click.UsageError("Name one of --role and --manager.")
+    settings, now = settings_of(demo=of_demo), terminal.now()
     try:
-        click.echo(terminal.write(settings_of(demo=of_demo), run, name, role, now=terminal.now()))
+        click.echo(terminal.write(settings, run, name, role=role, manager=manager, now=now))
     except BadToken as error:
         raise Failed(str(error)) from error
 
@@ -254,23 +264,94 @@ def revoke_token(name: str, of_demo: bool) -> None:
 
 
 @main.command(short_help="Print a one-time link to the pages.")
+@click.option("--manager", metavar="KEY", help="As this manager of the setup, not as an admin.")
 @_demo
-def link(of_demo: bool) -> None:
-    """Print a link that opens the pages once, within 24 hours."""
+def link(manager: str | None, of_demo: bool) -> None:
+    """Print a link that opens the pages once, within 24 hours; it always works."""
     from callrouter.first_steps import LOCAL
     from callrouter.flows.visits import new_link
+    from callrouter.user_commands import must_work_here
 
     settings = settings_of(demo=of_demo)
-    found = terminal.write(settings, new_link, now=terminal.now())
+    if manager is not None:
+        must_work_here(settings, manager)
+    found = terminal.write(settings, new_link, now=terminal.now(), manager=manager)
     click.echo(f"{settings.public_url or LOCAL}/enter/{found}")
+
+
+@main.group("user", short_help="People who sign in.")
+def user() -> None:
+    """People who sign in to the pages."""
+
+
+@user.command("add", short_help="Invite somebody and print his link, once.")
+@click.argument("email")
+@click.option("--manager", metavar="KEY", help="Who he is in the setup, which has name and role.")
+@click.option("--name", default="", help="Of somebody who is in no setup.")
+@click.option(
+    "--role",
+    type=click.Choice(["manager", "head", "admin", "auditor"]),
+    default="manager",
+    help="Of somebody who is in no setup.",
+)
+@_demo
+def add_user(of_demo: bool, **asked: Any) -> None:  # noqa: ANN401  as the options have it
+    """Invite whoever has EMAIL; prints a link that opens once, within 7 days.
+
+    By it he chooses a password, and signs in with it and his e-mail.
+    """
+    from callrouter.user_commands import add as run
+
+    click.echo(run(settings_of(demo=of_demo), **asked))
+
+
+@user.command("list", short_help="Print who may sign in.")
+@_demo
+def list_users(of_demo: bool) -> None:
+    """Print who may sign in: e-mail, role, name, and whether he is locked out."""
+    from callrouter.user_commands import listed as run
+
+    for line in run(settings_of(demo=of_demo)):
+        click.echo(line)
+
+
+@user.command("reset", short_help="Print a link to a new password.")
+@click.argument("email")
+@click.option("--no-code", is_flag=True, help="Ask for no code any more: the telephone is lost.")
+@_demo
+def reset_user(email: str, no_code: bool, of_demo: bool) -> None:
+    """Print a link by which whoever has EMAIL chooses a new password, once, within 7 days."""
+    from callrouter.user_commands import reset as run
+
+    click.echo(run(settings_of(demo=of_demo), email, no_code=no_code))
+
+
+@user.command("lock", short_help="Lock somebody out at once.")
+@click.argument("email")
+@_demo
+def lock_user(email: str, of_demo: bool) -> None:
+    """Lock out whoever has EMAIL, wherever he is signed in; not the last administrator."""
+    from callrouter.user_commands import lock as run
+
+    click.echo(run(settings_of(demo=of_demo), email))
+
+
+@user.command("unlock", short_help="Let somebody sign in again.")
+@click.argument("email")
+@_demo
+def unlock_user(email: str, of_demo: bool) -> None:
+    """Let whoever has EMAIL sign in again."""
+    from callrouter.user_commands import unlock as run
+
+    click.echo(run(settings_of(demo=of_demo), email))
 
 
 # Clients who are already there
 
 
-@main.group("import", short_help="Import contacts, list imports, take one back.")
+@main.group("import", short_help="Import contacts or products, list imports, take one back.")
 def import_() -> None:
-    """Import contacts from another system, list imports, take one back."""
+    """Import contacts from another system or a price list, list imports, take one back."""
 
 
 @import_.command("contacts", short_help="Import contacts from CSV or XLSX.")
@@ -291,6 +372,27 @@ def import_contacts(of_demo: bool, **asked: Any) -> None:  # noqa: ANN401  as th
     lines go to FILE.refused.csv, to be mended and imported. The same file again changes nothing.
     """
     from callrouter.importing import import_contacts as run
+
+    run(settings_of(demo=of_demo), **asked)
+
+
+@import_.command("products", short_help="Import goods and services from CSV or XLSX.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Which heading is which field: map.toml.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would come of it and change nothing.")
+@_demo
+def import_products(of_demo: bool, **asked: Any) -> None:  # noqa: ANN401  as the options have it
+    """Import the price list in FILE (CSV or XLSX), also while calls go on.
+
+    A product is known by its article, else by its name and unit, and brought up to date. Refused
+    lines go to FILE.refused.csv, to be mended and imported. The same file again changes nothing.
+    """
+    from callrouter.importing import import_products as run
 
     run(settings_of(demo=of_demo), **asked)
 
@@ -426,3 +528,170 @@ def hooks(refused: bool, as_json: bool, of_demo: bool) -> None:
 
     found = terminal.read(settings_of(demo=of_demo), refusals)
     click.echo(show_refused(found, as_json=as_json))
+
+
+@main.command("jobs", short_help="List the work after calls; run dead jobs again.")
+@click.argument("act", required=False, type=click.Choice(["retry"]))
+@click.argument("number", metavar="[ID]", required=False)
+@click.option("--dead", is_flag=True, help="Those that were given up.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_demo
+def jobs(act: str | None, number: str | None, *, dead: bool, as_json: bool, of_demo: bool) -> None:
+    """List the 50 jobs that are to be done next, or with --dead those that were given up.
+
+    `jobs retry ID` runs a dead one again.
+    """
+    from callrouter import working
+
+    settings = settings_of(demo=of_demo)
+    if act and not number:
+        raise Failed("say which: callrouter jobs retry ID")
+    if act and number:
+        click.echo(working.retry(settings, number))
+    else:
+        click.echo(working.show_jobs(settings, dead=dead, as_json=as_json))
+
+
+# Templates of the company's own
+
+
+@main.group(short_help="Your own templates of offers and letters.")
+def template() -> None:
+    """List, try and bring your own templates and logos; what you do not bring is shipped.
+
+    They are called like files: offer.typ, offer.docx, offer.odt, offer.html, offer.txt, logo.png;
+    offer.en.html is for English letters alone.
+    """
+
+
+_template_file = click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+_template_name = click.option("--name", help="What it is called; absent: as the file.")
+
+
+@template.command("list", short_help="List those in use.")
+@_demo
+def template_list(of_demo: bool) -> None:
+    """List the templates of your own that are in use."""
+    from callrouter.template_commands import show_all
+
+    click.echo(show_all(settings_of(demo=of_demo)))
+
+
+@template.command("show", short_help="List the versions of one.")
+@click.argument("name", metavar="NAME")
+@_demo
+def template_show(name: str, of_demo: bool) -> None:
+    """List all versions of NAME, like offer.typ."""
+    from callrouter.template_commands import show
+
+    click.echo(show(settings_of(demo=of_demo), name))
+
+
+@template.command("add", short_help="Use a file from now on.")
+@_template_file
+@_template_name
+@_demo
+def template_add(file: Path, name: str | None, of_demo: bool) -> None:
+    """Use FILE from now on, if it can be used: each unknown variable is named with its place."""
+    from callrouter.template_commands import add
+
+    add(settings_of(demo=of_demo), file, name)
+
+
+@template.command("check", short_help="Try a file and keep nothing.")
+@_template_file
+@_template_name
+@_demo
+def template_check(file: Path, name: str | None, of_demo: bool) -> None:
+    """Try whether FILE can be used, and keep nothing."""
+    from callrouter.template_commands import check
+
+    check(settings_of(demo=of_demo), file, name)
+
+
+@template.command("back", short_help="Use an earlier version again.")
+@click.argument("name", metavar="NAME")
+@click.argument("version", type=click.IntRange(0))
+@_demo
+def template_back(name: str, version: int, of_demo: bool) -> None:
+    """Use VERSION of NAME again; 0 is the shipped one."""
+    from callrouter.template_commands import go_back
+
+    go_back(settings_of(demo=of_demo), name, version)
+
+
+# What must not be lost
+
+
+@main.command(short_help="Back up the base, the files and the settings.")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@_demo
+def backup(folder: Path | None, of_demo: bool) -> None:
+    """Back up the base, the files and the settings into DIR, while calls run.
+
+    Without DIR: into `backups` in the data directory, where every night's are, too. An archive
+    needs the folder `files` beside `archives`. The secret key is not in it: keep it apart.
+    """
+    from callrouter.backing_up import backup as run
+
+    run(settings_of(demo=of_demo), folder)
+
+
+@main.command(short_help="Bring a backup back into an empty place.")
+@click.argument("file", metavar="FILE")
+@_demo
+def restore(file: str, of_demo: bool) -> None:
+    """Bring the backup FILE back, a path or s3://BUCKET/PREFIX/archives/NAME.tar.
+
+    Only where there is neither a base nor files; all of it or nothing. Letters do not leave a
+    restored base until `callrouter letters thaw`.
+    """
+    from callrouter.backing_up import restore as run
+
+    run(settings_of(demo=of_demo), file)
+
+
+@main.group("letters", short_help="Letters to customers.")
+def letters() -> None:
+    """Letters to customers."""
+
+
+@letters.command("thaw", short_help="Let letters leave a restored base.")
+@click.option(
+    "--in-doubt",
+    is_flag=True,
+    help="But those asked for before the restore: a person decides on each.",
+)
+@_demo
+def thaw_letters(in_doubt: bool, of_demo: bool) -> None:
+    """Let letters leave a restored base.
+
+    Some may have been sent after the backup was made: with --in-doubt those are not sent again
+    unless a person says so.
+    """
+    from callrouter.backing_up import thaw_letters as run
+
+    click.echo(run(settings_of(demo=of_demo), in_doubt=in_doubt))
+
+
+@main.command("mail-check", short_help="Try the mailbox that letters go out by.")
+@click.option("--to", help="Who gets the test letter; absent: the mailbox itself.")
+@click.option("--manager", metavar="KEY", help="The own mailbox of this manager.")
+@click.option(
+    "--selector", "selectors", multiple=True, metavar="NAME", help="A DKIM key's name of yours."
+)
+@click.option("--dns", metavar="HOST[:PORT]", help="Ask this name server; absent: the system's.")
+@_lang
+def mail_check(dns: str | None, **asked: Any) -> None:  # noqa: ANN401  as the options have it
+    """Sign in, send a test letter, and read SPF, DKIM and DMARC of the sender's domain.
+
+    Says line by line what is right and what to mend. Exit code 1: letters cannot be sent.
+    """
+    from callrouter.mail_check import check, names_of
+
+    found = check(settings_of(), names=names_of(dns), **asked)
+    click.echo("\n".join(found.lines))
+    if not found.works:
+        sys.exit(1)

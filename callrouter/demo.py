@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 
-from callrouter import fakepbx
-from callrouter.app import CannotServe, create_app, hold_locks, serving, until_told_to_stop, utc_now
+from callrouter import demo_desk, fakepbx
+from callrouter.app import CannotServe, create_app, hear_signals, hold_locks, serving, utc_now
 from callrouter.fakepbx import Account, Callers, FakePbx, Habits, Person
+from callrouter.fakepbx.orders import PATH, order_desk
+from callrouter.fakepbx.sounds import shelf
 from callrouter.flows.visits import new_link
-from callrouter.sample import BLOCKED, SERVICE, SHOP, SITE, sample_contacts, sample_setup
+from callrouter.outside.sink import Sink
+from callrouter.sample import (
+    BLOCKED,
+    SERVICE,
+    SHOP,
+    SITE,
+    SampleProduct,
+    sample_contacts,
+    sample_products,
+    sample_setup,
+)
 from callrouter.settings import Settings
-from storage import contacts, setups
+from storage import contacts, products, setups
+from storage.ids import new_id
+from storage.products import Product
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -36,21 +52,29 @@ async def demo(host: str, port: int, say: Callable[[str], None], *, quiet: bool 
     """
     if host not in ("127.0.0.1", "localhost", "::1"):
         raise CannotServe("The demo serves this machine only: --host 127.0.0.1")
-    settings = Settings(data_dir=FOLDER, public_url=f"http://{host}:{port}")
+    mail = Sink(FOLDER / "mail")
+    settings = Settings(data_dir=FOLDER, public_url=f"http://{host}:{port}", smtp_url=mail.url)
     calling: list[FakePbx] = []
+    opened: dict[str, str] = {}  # the accounts' secrets
 
     async def dial(kind: str, caller: str, line: str) -> str:
         return calling[0].call(kind=kind, caller=caller or None, line=line or None)  # type: ignore[arg-type]
 
     with hold_locks(settings):
-        server = create_app(settings, demo=True, dial=dial)
-        async with serving(server, host, port, progress=say) as bound:
+        server = create_app(settings, demo=True, dial=dial, mail=mail)
+        async with (
+            mail.listening(),
+            serving(server, host, port, progress=say) as bound,
+            shelf(lambda: calling[0].truth, utc_now) as sounds,
+            order_desk(lambda: calling[0], opened.get) as orders,
+        ):
             service = server.service
-            setup = await service.database.write(fill, service.seal, now=utc_now())
+            await service.database.write(fill, service.seal, now=utc_now())
+            setup = await service.database.write(let_reach, sounds, orders, now=utc_now())
             link = await service.database.write(new_link, now=utc_now())
-            opened = {one.key: _secret(one.secrets[0], service.seal) for one in setup.account}
+            opened |= {one.key: _secret(one.secrets[0], service.seal) for one in setup.account}
             await _until_in_use(service, setup)
-            pbx = _pbx(setup, quiet=quiet)
+            pbx = _pbx(setup, sounds, quiet=quiet)
             calling.append(pbx)
             _greet(say, f"http://{host}:{bound}", link)
             stop = asyncio.Event()
@@ -60,7 +84,9 @@ async def demo(host: str, port: int, say: Callable[[str], None], *, quiet: bool 
                         pbx, f"http://{host}:{bound}", opened, stop=stop, session=session
                     )
                 )
-                await until_told_to_stop()
+                if not quiet:
+                    tasks.create_task(demo_desk.work(service, stop, random.Random()))  # noqa: S311
+                await hear_signals().wait()
                 stop.set()
             say("Stopped. The company's data stay where they are.")
 
@@ -84,7 +110,37 @@ def fill(conn: Connection, seal: Seal, *, now: datetime) -> Setup:
             ),
             now=now,
         )
+    products.put(conn, [_product(one, now) for one in sample_products()], now=now)
     return setups.publish(conn, sample, by="apply", now=now)
+
+
+def _product(one: SampleProduct, now: datetime) -> Product:
+    return Product(
+        id=new_id(now),
+        article=one.article,
+        name=one.name,
+        unit=one.unit,
+        price=one.price,
+        vat="",
+        group=None,
+    )
+
+
+def let_reach(conn: Connection, sounds: str, orders: str, *, now: datetime) -> Setup:
+    """Let the fake PBX be reached where it has its recordings and takes its orders this time."""
+    setup = setups.load(conn, setups.current_version(conn))
+    accounts = tuple(
+        replace(
+            one,
+            recording_hosts=(sounds, orders),
+            call_url=f"http://{orders}{PATH}{one.key}",
+            allow_private=True,
+        )
+        for one in setup.account
+    )
+    if accounts == setup.account:
+        return setup
+    return setups.publish(conn, replace(setup, account=accounts), by="apply", now=now)
 
 
 def _secret(sealed: str, seal: Seal) -> str:
@@ -97,7 +153,7 @@ async def _until_in_use(service: Service, setup: Setup) -> None:
         await asyncio.sleep(0.05)
 
 
-def _pbx(setup: Setup, *, quiet: bool) -> FakePbx:
+def _pbx(setup: Setup, sounds: str, *, quiet: bool) -> FakePbx:
     known = tuple(p.phones[0] for p in sample_contacts() if "vip" not in p.tags)
     vip = tuple(p.phones[0] for p in sample_contacts() if "vip" in p.tags)
     away = {one.manager for one in setup.absence}
@@ -106,7 +162,7 @@ def _pbx(setup: Setup, *, quiet: bool) -> FakePbx:
     return FakePbx(
         seed=secrets.randbelow(2**32),
         accounts=[
-            Account("main", (SITE, SHOP), rings=("101",)),
+            Account("main", (SITE, SHOP), rings=("101",), recordings=f"http://{sounds}/"),
             Account("bare", (SERVICE,), forgetful=True, rings=("105",)),
         ],
         people=people,
@@ -125,6 +181,7 @@ callrouter demo: the sample company «Ромашка», 8 managers, 3 lines; a P
   Open        {address}/enter/{link}
               (the link opens once; `callrouter link --demo` prints another)
   Try         «Позвонить самому» on that page: watch the plan and why
+  Mail        {address}/demo/mail    the letters that it sends; they go nowhere
   Why         .venv/bin/callrouter why --demo last
   Data        {FOLDER.absolute()}  (delete it to begin anew)
   Next        .venv/bin/callrouter init    sets up your own company in a minute

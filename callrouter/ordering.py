@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from callrouter.accounts import provider_of
-from callrouter.flows.order_call import Outcome, Plan, Wanted, ask_for_call, plan_call, settle_order
+from callrouter.flows.order_call import (
+    Outcome,
+    Plan,
+    Wanted,
+    account_of,
+    ask_for_call,
+    plan_call,
+    settle_order,
+)
 from callrouter.outside.client import OutsideError, TooSoon, asked_to_rest, door_of
 from storage.ids import new_id
 from webhooks.provider import CallOrder, Provider, Refused, Request
 
 if TYPE_CHECKING:
-    from callrouter.domain.setup import Account
+    from callrouter.domain.setup import Account, Line
     from callrouter.service import Service
     from storage.orders import OrderState, StoredOrder
 
@@ -21,6 +29,10 @@ log = structlog.get_logger()
 
 _OF_A_GATEWAY: Final = (502, 504)
 """Said by one who did not hear the PBX himself."""
+
+_NO_ORDER: Final = "0" * 26
+_ANYBODY: Final = "+79430000000"
+"""Of a request that is made to see whether it could be, and never sent."""
 
 
 class CannotOrder(Exception):
@@ -59,6 +71,21 @@ async def order_call(service: Service, wanted: Wanted, *, by: str) -> StoredOrde
     if outcome.state == "failed":
         raise NotOrdered(outcome.reason or "", outcome.again_after_s)
     return settled or order
+
+
+def can_order(service: Service, manager: str, line: Line) -> bool:
+    """Whether a manager's click can make a call on this line at all."""
+    setup = service.setups.current
+    account, found = account_of(setup, line), setup.managers.get(manager)
+    if account is None or found is None or not found.active:
+        return False
+    provider = provider_of(account, setup, service.seal, service.settings.environ)
+    plan = Plan(account, manager, found.dials(account.key), _ANYBODY, line.number)
+    try:
+        _request_of(provider, plan, _NO_ORDER, "")
+    except CannotOrder:
+        return False
+    return True
 
 
 def _request_of(provider: Provider, plan: Plan, id_: str, hook_url: str) -> tuple[str, Request]:

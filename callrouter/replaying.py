@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from pydantic import TypeAdapter
@@ -19,20 +19,20 @@ from callrouter import terminal
 from callrouter.api.layer import write
 from callrouter.domain.replayed import Replayed
 from callrouter.flows.replay import replay, rules_of
+from callrouter.replaying_apart import Reading
 from callrouter.setup_file import BadSetup, warnings
 from callrouter.terminal import Failed
 from callrouter.wording.replayed import Sheet, tell_replayed
 from storage import setups
-from storage.database import BaseSilent, Database
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from callrouter.domain.setup import Language, Setup
     from callrouter.settings import Settings
+    from storage.database import Database
 
 _PROGRESS_S: Final = 3.0
-_PATIENCE_S: Final = 30.0  # with a base that does not answer
 _WIDEST: Final = 100
 
 
@@ -65,34 +65,6 @@ def show_replay(
         click.echo(json.dumps(body, ensure_ascii=False, indent=2))
     else:
         click.echo("\n".join(_in_words(replayed, new or setup, language)))
-
-
-class Reading:
-    """Reads for a thread beside the loop, each a short one; a silent base is asked again."""
-
-    def __init__(self, database: Database, loop: asyncio.AbstractEventLoop) -> None:
-        self._database = database
-        self._loop = loop
-        self._stopped = False
-
-    def __call__(self, do: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  handed on
-        asked = self._ask(do, *args, **kwargs)
-        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
-
-    def stop(self) -> None:
-        """Let whoever reads on fail: nobody waits for him any more."""
-        self._stopped = True
-
-    async def _ask(self, do: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  handed on
-        until = time.monotonic() + _PATIENCE_S
-        while not self._stopped:
-            try:
-                return await self._database.read(do, *args, **kwargs)
-            except BaseSilent:
-                if time.monotonic() > until:
-                    raise
-                await asyncio.sleep(0.5)
-        raise asyncio.CancelledError
 
 
 def _current(conn: Connection) -> Setup:

@@ -6,6 +6,7 @@ No number in it can be anybody's: the code 943 and numbers that begin with 000 a
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Literal
 
 from callrouter.domain.setup import (
@@ -15,7 +16,10 @@ from callrouter.domain.setup import (
     Block,
     Company,
     Condition,
+    Entity,
     Ladder,
+    Letter,
+    Letters,
     Line,
     Manager,
     Office,
@@ -77,13 +81,66 @@ def sample_setup(secret_of: Callable[[str], str], *, today: date | None = None) 
         line=_lines(),
         rule=_rules(),
         pipeline=(DEFAULT_PIPELINE,),
+        entity=(_ENTITY,),
+        letter=_letters(),
+        letters=Letters(sender="sales@romashka.example"),
         block=(Block(BLOCKED, reason="Спам: предлагает продвижение сайта"),),
+    )
+
+
+_ENTITY = Entity(
+    key="romashka",
+    name="ООО «Ромашка»",
+    full_name="Общество с ограниченной ответственностью «Ромашка»",
+    inn="0000001237",
+    kpp="000001001",
+    ogrn="1000000000010",
+    address="101000, Москва, Ромашковый проезд, д. 1",
+    bank="АО «Банк Примерный», Москва",
+    bik="040000901",
+    account="40702810700000000001",
+    corr_account="30101810200000000901",
+    phone=SITE,
+    email="sales@romashka.example",
+    site="romashka.example",
+    signer="В. А. Котова",
+    signer_post="Генеральный директор",
+    terms="Доставка по городу за 3 рабочих дня. Оплата по счёту.",
+)
+
+
+def _letters() -> tuple[Letter, ...]:
+    """A card that comes to "in work" gets an offer; without items a short letter instead."""
+    return (
+        Letter("offer", on_status="in_work", undo_seconds=20, then_status="offer_sent"),
+        Letter("brief", kind="brief", template="brief", attach=()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SampleProduct:
+    article: str
+    name: str
+    unit: str
+    price: Decimal
+
+
+def sample_products() -> tuple[SampleProduct, ...]:
+    """What the sample company sells."""
+    return (
+        SampleProduct("R-60", "Роза красная, 60 см", "шт", Decimal("145.00")),
+        SampleProduct("R-40", "Роза кустовая, 40 см", "шт", Decimal("118.50")),
+        SampleProduct("K-15", "Композиция для стойки администратора", "шт", Decimal("3900.00")),
+        SampleProduct("F-01", "Фитостена из стабилизированного мха", "м²", Decimal("14500.00")),
+        SampleProduct("S-10", "Уход за растениями в офисе", "мес", Decimal("6200.00")),
+        SampleProduct("D-01", "Доставка по городу", "усл", Decimal("700.00")),
     )
 
 
 def _managers(today: date | None) -> tuple[Manager, ...]:
     def manager(key: str, name: str, dial: str, team: str, office: str) -> Manager:
-        return Manager(key, name, dial, team, office, email=f"{key}@romashka.example", wrap_up_s=10)
+        email, post = f"{key}@romashka.example", "менеджер по работе с клиентами"
+        return Manager(key, name, dial, team, office, email=email, post=post, wrap_up_s=10)
 
     return (
         replace(

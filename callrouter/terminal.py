@@ -35,6 +35,11 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def complain(line: str) -> None:
+    """On standard error, what is not the command's own answer."""
+    click.echo(line, err=True)
+
+
 def ask(question: str, default: str) -> str:
     """`default` "": there is none."""
     try:

@@ -13,7 +13,7 @@ from callrouter.domain.routing import CardFacts
 from storage import rows
 from storage.ids import new_id
 from storage.rows import among
-from storage.tables import act, card, last_batch, load, responsibility, transition
+from storage.tables import act, card, card_contact, last_batch, load, responsibility, transition
 
 DAY = timedelta(days=1)
 
@@ -53,42 +53,55 @@ class CardState:
     team: str | None = None
 
 
+_FACTS = (
+    card.c.id,
+    card.c.number,
+    card.c.pipeline,
+    card.c.status,
+    card.c.manager,
+    card.c.last_contact_at,
+    card.c.closed_at,
+)
 _OF_CONTACTS = (
-    select(
-        card.c.id,
-        card.c.number,
-        card.c.contact,
-        card.c.pipeline,
-        card.c.status,
-        card.c.manager,
-        card.c.last_contact_at,
-        card.c.closed_at,
+    select(*_FACTS, card.c.contact).where(among(card.c.contact, "contacts")).order_by(card.c.number)
+)
+_BESIDE = (
+    select(*_FACTS, card_contact.c.contact)
+    .join_from(card_contact, card, card.c.id == card_contact.c.card)
+    .where(
+        among(card_contact.c.contact, "contacts"),
+        card.c.closed_at.is_(None),
+        card.c.contact.is_distinct_from(card_contact.c.contact),
     )
-    .where(among(card.c.contact, "contacts"))
     .order_by(card.c.number)
 )
 _CLAIMED = select(card.c.open_for, card.c.id).where(among(card.c.open_for, "claims"))
 
 
 def of_contacts(conn: Connection, contacts: Iterable[str]) -> dict[str, tuple[CardFacts, ...]]:
-    """Each contact's cards, open and closed, in the order of their numbers."""
+    """Each contact's cards, open and closed, in the order of their numbers.
+
+    Then the open ones whose main contact is another, and he stands beside.
+    """
     ids = set(contacts)
     if not ids:
         return {}
     found: dict[str, list[CardFacts]] = {}
-    for row in conn.execute(_OF_CONTACTS, {"contacts": ids}):
-        if row.contact:
-            found.setdefault(row.contact, []).append(
-                CardFacts(
-                    row.id,
-                    row.number,
-                    row.pipeline,
-                    row.status,
-                    row.manager,
-                    open=row.closed_at is None,
-                    last_contact=row.last_contact_at,
+    for query, beside in ((_OF_CONTACTS, False), (_BESIDE, True)):
+        for row in conn.execute(query, {"contacts": ids}):
+            if row.contact:
+                found.setdefault(row.contact, []).append(
+                    CardFacts(
+                        row.id,
+                        row.number,
+                        row.pipeline,
+                        row.status,
+                        row.manager,
+                        open=row.closed_at is None,
+                        last_contact=row.last_contact_at,
+                        beside=beside,
+                    )
                 )
-            )
     return {contact: tuple(cards) for contact, cards in found.items()}
 
 
@@ -109,6 +122,7 @@ def make(conn: Connection, new: Sequence[NewCard], *, now: datetime) -> dict[str
                 "source_last": one.source,
                 "office": one.office,
                 "made_by_call": one.call or None,
+                "status_at": now,
                 "created_at": now,
                 "updated_at": now,
             }

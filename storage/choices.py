@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, union, update
 
 from storage.cards import claim
-from storage.tables import call, card, contact, contact_phone, leg, task, transition
+from storage.rows import among
+from storage.tables import call, card, card_contact, contact, contact_phone, leg, task, transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,16 @@ def owe(conn: Connection, number: str, contact_id: str, card_id: str | None) -> 
 def touch(conn: Connection, contacts: Sequence[str], *, now: datetime) -> None:
     """Let whoever keeps contacts in memory read these anew."""
     conn.execute(update(contact).where(contact.c.id.in_(contacts)).values(updated_at=now))
+
+
+def touch_those_of(conn: Connection, cards: Sequence[str], *, now: datetime) -> None:
+    """The same of the contacts of these cards, the main ones and who stands beside."""
+    b, c, which = card_contact.c, card.c, {"cards": cards}
+    main = select(c.contact).where(among(c.id, "cards"), c.contact.is_not(None))
+    beside = select(b.contact).where(among(b.card, "cards"))
+    theirs = conn.scalars(union(main, beside), which).all()
+    if theirs:
+        touch(conn, [one for one in theirs if one], now=now)
 
 
 # The talk on a call, and what is left without it
@@ -129,6 +140,11 @@ def is_only_of(conn: Connection, card_id: str, call_id: str) -> bool:
     others = conn.scalar(select(func.count()).where(call.c.card == card_id, call.c.id != call_id))
     moves = conn.scalar(select(func.count()).where(transition.c.card == card_id))
     return made is not None and not others and moves == 1
+
+
+def is_claimed(conn: Connection, wanted: str) -> bool:
+    """Whether a card holds this claim."""
+    return conn.scalar(select(card.c.id).where(card.c.open_for == wanted)) is not None
 
 
 def give_card(

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from callrouter.domain.names import folded
-from storage import rows
+from storage import lookup, rows
 from storage.ids import new_id
 from storage.rows import among
 from storage.tables import contact, contact_email, contact_phone, contact_tag
@@ -27,6 +27,7 @@ class Contact:
     tags: frozenset[str] = frozenset()
     created_at: datetime | None = None
     no_card_until: datetime | None = None
+    unrecorded: bool = False
     chosen: bool = False  # by a person, for the number by which he was found
 
 
@@ -49,6 +50,7 @@ _COLUMNS = (
     contact.c.talked_at,
     contact.c.created_at,
     contact.c.no_card_until,
+    contact.c.unrecorded_since,
 )
 _BY_NUMBERS = (
     select(contact_phone.c.number, contact_phone.c.chosen, *_COLUMNS)
@@ -97,6 +99,7 @@ def _contact(row: object, tags: Mapping[str, frozenset[str]]) -> Contact:
         tags=tags.get(id_, frozenset()),
         created_at=get("created_at"),
         no_card_until=get("no_card_until"),
+        unrecorded=get("unrecorded_since") is not None,
     )
 
 
@@ -128,7 +131,9 @@ def make(conn: Connection, new: Sequence[NewContact], *, now: datetime) -> dict[
         ],
     )
     numbers = [one.number for one in new if one.number]
+    unclaimed = {one.id: one.name for one in new if one.number is None}
     if not numbers:
+        lookup.note_new(conn, unclaimed, {})
         return {}
     claimed = {
         row.made_for: row.id for row in conn.execute(_CLAIMED, {"numbers": numbers}) if row.made_for
@@ -141,6 +146,8 @@ def make(conn: Connection, new: Sequence[NewContact], *, now: datetime) -> dict[
             for number, id_ in sorted(claimed.items())
         ],
     )
+    mine = {one.id: one.name for one in new if one.number and claimed.get(one.number) == one.id}
+    lookup.note_new(conn, unclaimed | mine, {id_: number for number, id_ in claimed.items()})
     return claimed
 
 
@@ -238,4 +245,5 @@ def add(conn: Connection, one: Person, *, now: datetime) -> str:
     if one.email:
         rows.add(conn, contact_email, [{"contact": id_, "email": one.email, "created_at": now}])
     rows.add(conn, contact_tag, [{"contact": id_, "tag": tag} for tag in one.tags])
+    lookup.refresh(conn, [id_])
     return id_

@@ -17,7 +17,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_READ_LIMIT_S = 2.0
+READ_S = 2.0
+GUEST_READ_S = 10.0  # of a command, which may meet a busy machine
 _DRAIN_S = 5.0
 _MOST_WAITING = 1000  # beyond that only the intake is let in
 
@@ -113,9 +114,10 @@ def _nothing(_: Connection) -> None:
 class Asked:
     """The half of a `Database` that puts questions to its two desks."""
 
-    def __init__(self, writes: Desk, reads: Desk) -> None:
+    def __init__(self, writes: Desk, reads: Desk, *, read_s: float = READ_S) -> None:
         self._writes = writes
         self._reads = reads
+        self._read_s = read_s
 
     async def write(
         self, do: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -136,7 +138,7 @@ class Asked:
     async def read(
         self, do: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        until = time.monotonic() + _READ_LIMIT_S
+        until = time.monotonic() + self._read_s
         errand = Errand(lambda conn: do(conn, *args, **kwargs), until)
         return await self._reads.ask(errand)
 

@@ -9,7 +9,10 @@ from pydantic import TypeAdapter
 
 from callrouter.domain.decisions import Connect, Decision, Message, NoOpinion, Reject, Wait
 from callrouter.domain.events import CallEvent
+from callrouter.domain.letters import Frozen
+from callrouter.domain.offers import Offer
 from callrouter.domain.past import Seen
+from callrouter.domain.replayed import Replayed
 from callrouter.domain.setup import Setup
 from callrouter.domain.why import Why
 
@@ -17,6 +20,9 @@ _WHY = TypeAdapter(Why)
 _EVENT = TypeAdapter(CallEvent)
 _SETUP = TypeAdapter(Setup)
 _SEEN = TypeAdapter(Seen)
+_FROZEN = TypeAdapter(Frozen)
+_OFFER = TypeAdapter(Offer)
+_REPLAYED = TypeAdapter(Replayed)
 _DECISIONS: dict[str, TypeAdapter[Any]] = {
     "connect": TypeAdapter(Connect),
     "wait": TypeAdapter(Wait),
@@ -79,3 +85,28 @@ def write_setup(setup: Setup) -> str:
 
 def read_setup(text: str) -> Setup:
     return _SETUP.validate_json(text)
+
+
+def write_offer(offer: Offer) -> str:
+    """Whole, defaults too: they may change, and what was offered may not. Money as exact texts."""
+    return _OFFER.dump_json(offer).decode()
+
+
+def read_offer(text: str) -> Offer:
+    return _OFFER.validate_json(text)
+
+
+def write_frozen(frozen: Frozen) -> str:
+    return _FROZEN.dump_json(frozen, exclude_defaults=True).decode()
+
+
+def read_frozen(text: str) -> Frozen:
+    return _FROZEN.validate_json(text)
+
+
+def write_replayed(replayed: Replayed) -> str:
+    return _REPLAYED.dump_json(replayed, exclude_defaults=True).decode()
+
+
+def read_replayed(text: str) -> Replayed:
+    return _REPLAYED.validate_json(text)

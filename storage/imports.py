@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from callrouter.domain.names import folded
-from storage import rows
+from storage import lookup, rows
 from storage.ids import new_id
 from storage.rows import among
 from storage.tables import (
@@ -98,10 +98,12 @@ def _said(counts: Counts) -> str:
     return json.dumps(asdict(counts))
 
 
-def imports(conn: Connection, limit: int = 50) -> list[Import]:
-    """The newest imports."""
-    found = conn.execute(select(import_run).order_by(import_run.c.id.desc()).limit(limit))
-    return [_import(row) for row in found]
+def imports(conn: Connection, limit: int = 50, *, after: str | None = None) -> list[Import]:
+    """The newest imports; `after`: the id of the last before."""
+    query = select(import_run).order_by(import_run.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(import_run.c.id < after)
+    return [_import(row) for row in conn.execute(query)]
 
 
 def find(conn: Connection, run: str) -> Import | None:
@@ -316,6 +318,7 @@ def measure(conn: Connection) -> None:
     """
     if conn.dialect.name == "postgresql":
         conn.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in _GROWING)}")
+    lookup.measure(conn)
 
 
 # What lines do
@@ -439,6 +442,7 @@ def take(conn: Connection, run: str, steps: Sequence[Step], *, now: datetime) ->
         ],
     )
     rows.add(conn, import_row, [_noted(run, one, now) for one in steps])
+    lookup.refresh(conn, [one.contact for one in changing])
 
 
 def _by(run: str) -> str:
@@ -637,6 +641,7 @@ _REMOVALS = tuple(
 def remove(conn: Connection, ids: Iterable[str]) -> None:
     """Remove contacts on which nothing hangs, with all that is theirs."""
     asked = {"ids": tuple(ids)}
+    lookup.forget(conn, asked["ids"])
     for statement in _REMOVALS if asked["ids"] else ():
         conn.execute(statement, asked)
 
@@ -706,6 +711,7 @@ def restore(conn: Connection, run: str, joined: Sequence[Touched], *, now: datet
         if ended:
             conn.execute(_END_RESPONSIBILITY, ended)
     _hand_back(conn, run, changed, now)
+    lookup.refresh(conn, [one.id for one in changed])
     conn.execute(
         delete(import_row).where(import_row.c.run == run, among(import_row.c.contact, "ids")),
         {"ids": ids},

@@ -195,6 +195,21 @@ def joins_of(
     return found
 
 
+_TRANSFERS_TO = select(event.c.call, event.c.event).where(
+    among(event.c.account, "accounts"), event.c.joins.is_not(None), among(event.c.joins, "refs")
+)
+
+
+def transfers_of(conn: Connection, refs: Iterable[tuple[str, str]]) -> list[tuple[str, CallEvent]]:
+    """The transfers that put these consultations (account, call_id) together, each with the call
+    that it is told of.
+    """
+    wanted = set(refs)
+    given = {"accounts": {one for one, _ in wanted}, "refs": {ref for _, ref in wanted}}
+    found = ((row.call, read_event(row.event)) for row in conn.execute(_TRANSFERS_TO, given))
+    return [(call, one) for call, one in found if call and (one.account, one.other_call) in wanted]
+
+
 def set_aside(
     conn: Connection,
     *,

@@ -39,8 +39,10 @@ def mark_before(conn: Connection, newest: int) -> Mark:
 
 def changed_since(
     conn: Connection, mark: Mark, limit: int = PAGE
-) -> tuple[dict[str, CallerFacts], Mark | None]:
-    """Callers by number, of contacts changed after a mark; then the next mark, None at the end."""
+) -> tuple[dict[str, CallerFacts], list[str], Mark | None]:
+    """Callers by number, of contacts changed after a mark; these contacts, who may have lost
+    numbers or be joined or erased; then the next mark, None at the end.
+    """
     c = contact.c
     found = conn.execute(
         select(c.id, c.updated_at)
@@ -50,11 +52,11 @@ def changed_since(
     ).all()
     ids = [row.id for row in found]
     if not ids:
-        return {}, None
+        return {}, [], None
     p = contact_phone.c
     numbers = conn.scalars(select(p.number).where(p.contact.in_(ids)).distinct())
     facts = callers_of(conn, numbers.all())
-    return facts, (found[-1].updated_at, found[-1].id)
+    return facts, ids, (found[-1].updated_at, found[-1].id)
 
 
 def callers_of(conn: Connection, numbers: Iterable[str]) -> dict[str, CallerFacts]:
@@ -99,6 +101,7 @@ def _facts(one: Contact, theirs: _Cards) -> CallerFacts:
         cards=theirs.get(one.id, ()),
         talked=one.talked,
         no_card_until=one.no_card_until,
+        unrecorded=one.unrecorded,
     )
 
 
@@ -107,7 +110,7 @@ def _known(one: Contact, theirs: _Cards) -> Known:
         one.id,
         one.name,
         chosen=one.chosen,
-        open_card=any(card.open for card in theirs.get(one.id, ())),
+        open_card=any(card.open and not card.beside for card in theirs.get(one.id, ())),
         talked_at=one.talked[1] if one.talked else None,
         responsible=one.responsible,
         relation=one.relation,

@@ -15,6 +15,7 @@ from storage.listing_calls import (
     find_call,
     in_line,
     list_calls,
+    sees_call,
     why_of,
 )
 from storage.listing_cards import find_card, list_cards, timeline
@@ -83,6 +84,7 @@ __all__ = [
     "list_obligations",
     "owed_now",
     "owed_to",
+    "sees_call",
     "timeline",
     "why_of",
 ]

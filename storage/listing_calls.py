@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,11 +22,14 @@ from sqlalchemy import (
 )
 
 from callrouter.domain.calls import OVER, State
+from callrouter.domain.names import folded
 from callrouter.domain.people import Ranked
 from callrouter.domain.phones import read_caller
 from storage.known import people_of
-from storage.listing_told import last_told, told_of
+from storage.listing_told import last_told, told_of, without_unseen_calls
 from storage.listing_values import MOST, CallView, DecisionView, LegView, Slice, Viewer, cut
+from storage.recordings import was_said
+from storage.sight import Somebody, ask, calls_seen, nobodys_call, sees_calls
 from storage.tables import call, card, contact, leg, recording
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,19 +46,22 @@ def list_calls(
     line: str | None = None,
     manager: str | None = None,
     caller: str | None = None,
+    contact: str | None = None,
     region: str = "RU",
     since: datetime | None = None,
     until: datetime | None = None,
+    said: str | None = None,
     after: CallPlace | None = None,
     limit: int = 50,
 ) -> Slice[CallView]:
     """Calls with their legs, newest first.
 
     `line` is its number in Setup, `manager` who talked, `caller` a number or a word in any
-    spelling, read in `region`; `since` is included and `until` is not.
+    spelling, read in `region`; `since` is included and `until` is not; `said` stands in the text
+    of a recording.
     """
     c, limit = call.c, min(limit, MOST)
-    where: list[ColumnElement[bool]] = [_visible(viewer)]
+    where: list[ColumnElement[bool]] = []
     if state:
         where.append(c.state == state)
         if state not in OVER:
@@ -63,8 +70,6 @@ def list_calls(
         where.append(c.line == line)
     if manager is not None:
         where.append(c.manager == manager)
-    if caller is not None:
-        where.append(_called_by(caller, region))
     if since:
         where.append(c.started_at >= since)
     if until:
@@ -75,6 +80,16 @@ def list_calls(
             c.started_at <= moment,
             or_(c.started_at < moment, c.id < id_),
         ]
+    if caller is not None or contact is not None or said:
+        where.append(sees_calls(viewer))
+    else:
+        where.append(_among_seen(conn, viewer, where, limit))
+    if caller is not None:
+        where.append(_called_by(caller, region))
+    if contact is not None:
+        where.append(c.contact == contact)
+    if said:
+        where.append(was_said(folded(said)))
     found = conn.execute(_calls().where(*where).limit(limit + 1)).all()
     part = cut(found, limit)
     return Slice(_with_legs(conn, [_call(row) for row in part.items]), part.more)
@@ -88,7 +103,7 @@ def calls_by_id(conn: Connection, ids: Iterable[str], viewer: Viewer) -> tuple[C
     wanted = sorted(set(ids), reverse=True)[: 2 * MOST]
     if not wanted:
         return ()
-    found = conn.execute(_calls().where(call.c.id.in_(wanted), _visible(viewer))).all()
+    found = conn.execute(_calls().where(call.c.id.in_(wanted), sees_calls(viewer))).all()
     calls = _with_legs(conn, [_call(row) for row in found])
     told = last_told(conn, [one.id for one in calls])
     return tuple(replace(one, told=told.get(one.id)) for one in calls)
@@ -97,9 +112,10 @@ def calls_by_id(conn: Connection, ids: Iterable[str], viewer: Viewer) -> tuple[C
 def calls_now(conn: Connection, viewer: Viewer, limit: int = 50) -> tuple[CallView, ...]:
     """Every open call (at most 200) and the last `limit` calls, newest first, as `calls_by_id`."""
     c = call.c
-    newest = select(c.id).where(_visible(viewer)).order_by(c.started_at.desc(), c.id.desc())
-    still_open = newest.where(_is_open()).limit(MOST)
-    ids = [*conn.scalars(still_open), *conn.scalars(newest.limit(min(limit, MOST)))]
+    newest, limit = select(c.id).order_by(c.started_at.desc(), c.id.desc()), min(limit, MOST)
+    still_open = newest.where(_is_open(), sees_calls(viewer)).limit(MOST)
+    last = newest.where(_among_seen(conn, viewer, [], limit)).limit(limit)
+    ids = [*conn.scalars(still_open), *conn.scalars(last)]
     return calls_by_id(conn, ids, viewer)
 
 
@@ -116,9 +132,14 @@ _WAITING = call.c.state == literal_column("'waiting'")
 
 
 def in_line(conn: Connection, viewer: Viewer) -> InLine:
-    count = select(func.count(), func.min(call.c.waiting_since)).where(_WAITING, _visible(viewer))
-    calls, since = conn.execute(count).one()
+    calls, since = ask(conn, viewer, _in_line).one()
     return InLine(calls, since)
+
+
+@cache
+def _in_line(viewer: Somebody) -> Select[*tuple[Any, ...]]:
+    waiting = select(func.count(), func.min(call.c.waiting_since))
+    return waiting.where(_WAITING, sees_calls(viewer))
 
 
 def calls_of_cards(
@@ -127,7 +148,7 @@ def calls_of_cards(
     """The last calls on these cards, newest first; at most 201 of them."""
     if not cards:
         return ()
-    mine = _calls().where(call.c.card.in_(cards), _visible(viewer)).limit(min(limit, MOST + 1))
+    mine = _calls().where(call.c.card.in_(cards), sees_calls(viewer)).limit(min(limit, MOST + 1))
     return _with_legs(conn, [_call(row) for row in conn.execute(mine)])
 
 
@@ -135,7 +156,7 @@ def calls_of_contact(
     conn: Connection, viewer: Viewer, contact_id: str, limit: int = 50
 ) -> tuple[CallView, ...]:
     """The last calls of a contact, newest first."""
-    mine = _calls().where(call.c.contact == contact_id, _visible(viewer)).limit(min(limit, MOST))
+    mine = _calls().where(call.c.contact == contact_id, sees_calls(viewer)).limit(min(limit, MOST))
     return _with_legs(conn, [_call(row) for row in conn.execute(mine)])
 
 
@@ -154,16 +175,50 @@ def why_of(
     conn: Connection, viewer: Viewer, call_id: str
 ) -> tuple[CallView, tuple[DecisionView, ...]] | None:
     """A call and all that it was told, in order (at most the last 200); None: no such call."""
-    mine = conn.execute(_calls().where(call.c.id == call_id, _visible(viewer))).one_or_none()
+    mine = conn.execute(_calls().where(call.c.id == call_id, sees_calls(viewer))).one_or_none()
     if mine is None:
         return None
     (found,) = _with_legs(conn, [_call(mine)])
-    return found, told_of(conn, call_id)
+    told = told_of(conn, call_id)
+    whys = without_unseen_calls(conn, viewer, [one.why for one in told])
+    return found, tuple(replace(one, why=why) for one, why in zip(told, whys, strict=True))
 
 
-def _visible(viewer: Viewer) -> ColumnElement[bool]:  # noqa: ARG001  every role sees all for now
-    """Which calls a viewer may read."""
-    return true()
+def sees_call(viewer: Viewer, one: CallView) -> bool:
+    """Whether he may see a call that was read: as `sees_calls` says it to the base.
+
+    Of a call that he sees only because something about it is to be done, this knows nothing.
+    """
+    people = viewer.people
+    if people is None:
+        return True
+    rung = {leg.manager for leg in one.legs if leg.manager and _has_rung(leg, viewer.at)}
+    theirs = {one.manager, one.card_manager, *rung} - {None}
+    return not people.isdisjoint(theirs) if theirs else True
+
+
+def _has_rung(one: LegView, at: datetime | None) -> bool:
+    began = one.ring_from is not None and (at is None or one.ring_from <= at)
+    return began or one.answered_at is not None or one.outbound
+
+
+def _among_seen(
+    conn: Connection, viewer: Viewer, where: Sequence[ColumnElement[bool]], limit: int
+) -> ColumnElement[bool]:
+    """The calls that he sees, for the newest `limit` of a list, so that it never reads them all.
+
+    None of those is older than as many of one kind of them, which an index gives at once.
+    """
+    if viewer.people is None:
+        return true()
+    c = call.c
+    by_him, nobodys = c.manager.in_(sorted(viewer.people)), nobodys_call(viewer.at)
+    newest = select(c.started_at).where(*where).order_by(c.started_at.desc())
+    since: list[datetime] = []
+    for kind in (by_him, nobodys):
+        enough = newest.where(kind).offset(limit).limit(1)
+        since += conn.scalars(enough)
+    return c.id.in_(calls_seen(viewer, max(since, default=None)))
 
 
 def _is_open() -> ColumnElement[bool]:
@@ -197,6 +252,7 @@ def _calls() -> Select[*tuple[Any, ...]]:
             contact.c.name.label("contact_name"),
             c.card,
             card.c.number.label("card_number"),
+            card.c.manager.label("card_manager"),
             c.manager,
             c.started_at,
             c.answered_at,
@@ -206,7 +262,9 @@ def _calls() -> Select[*tuple[Any, ...]]:
             c.reason,
             c.outcome,
             c.note,
-            exists().where(recording.c.call == c.id).label("recorded"),
+            exists()
+            .where(recording.c.call == c.id, recording.c.deleted_at.is_(None))
+            .label("recorded"),
         )
         .outerjoin_from(call, contact, c.contact == contact.c.id)
         .outerjoin(card, c.card == card.c.id)
@@ -239,6 +297,7 @@ def _call(row: Any) -> CallView:  # noqa: ANN401  a row of `_calls`
         outcome=row.outcome,
         note=row.note,
         recorded=bool(row.recorded),
+        card_manager=row.card_manager,
     )
 
 
@@ -265,6 +324,7 @@ def _with_legs(conn: Connection, calls: Sequence[CallView]) -> tuple[CallView, .
             c.machine,
             c.presumed,
             c.talk_s,
+            c.outbound,
         )
         .where(c.call.in_([one.id for one in calls]))
         .order_by(c.call, c.run, c.attempt, c.step, c.ref)
@@ -293,4 +353,5 @@ def _leg(row: Any) -> LegView:  # noqa: ANN401  a row of `leg`
         machine=row.machine,
         presumed=row.presumed,
         talk_s=row.talk_s,
+        outbound=row.outbound,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select, true
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
 
 from storage.listing_calls import calls_of_cards
 from storage.listing_contacts import briefs, has_phone
@@ -20,7 +20,8 @@ from storage.listing_values import (
     Viewer,
     cut,
 )
-from storage.tables import business_event, card, responsibility, transition
+from storage.sight import FEW, cards_seen, is_seen, sees_cards
+from storage.tables import business_event, card, card_contact, responsibility, transition
 
 
 def list_cards(
@@ -28,6 +29,7 @@ def list_cards(
     viewer: Viewer,
     *,
     phone: str | None = None,
+    contact: str | None = None,
     status: str | None = None,
     manager: str | None = None,
     region: str = "RU",
@@ -36,12 +38,24 @@ def list_cards(
 ) -> Slice[CardView]:
     """Cards, newest first; `after` is the id of the last one that was given before.
 
-    `phone` in any spelling, read in `region`: cards of the contacts who have it.
+    `phone` in any spelling, read in `region`: cards of the contacts who have it, or stand beside.
+    `contact`: the same of one.
     """
     c, limit = card.c, min(limit, MOST)
-    where = [_visible(viewer)]
+    b = card_contact.c
+    where: list[ColumnElement[bool]] = []
     if phone is not None:
-        where.append(has_phone(c.contact, phone, region))
+        beside = select(b.card).where(has_phone(b.contact, phone, region))
+        where.append(or_(has_phone(c.contact, phone, region), c.id.in_(beside)))
+    if contact is not None:
+        beside = select(b.card).where(b.contact == contact)
+        where.append(or_(c.contact == contact, c.id.in_(beside)))
+    if where:  # few, whosever they are
+        where.append(sees_cards(viewer))
+    elif viewer.people is not None and len(viewer.people) <= FEW:
+        where.append(c.id.in_(cards_seen(viewer)))
+    else:
+        where.append(sees_cards(viewer))
     if status is not None:
         where.append(c.status == status)
     if manager is not None:
@@ -55,15 +69,20 @@ def list_cards(
 
 
 def find_card(conn: Connection, viewer: Viewer, card_id: str) -> CardView | None:
-    row = conn.execute(_cards().where(card.c.id == card_id, _visible(viewer))).one_or_none()
+    row = conn.execute(_cards().where(card.c.id == card_id, sees_cards(viewer))).one_or_none()
     if row is None:
         return None
     return _card(row, briefs(conn, [row.contact] if row.contact else []))
 
 
 def timeline(conn: Connection, viewer: Viewer, card_id: str, limit: int = MOST) -> Slice[Entry]:
-    """All that happened to a card, newest first: calls, moves, owners, business events."""
+    """All that happened to a card, newest first: calls, moves, owners, business events.
+
+    Nothing of a card that the viewer may not see.
+    """
     limit = min(limit, MOST)
+    if viewer.people is not None and not is_seen(conn, viewer, "card", card_id):
+        return Slice(())
     calls = calls_of_cards(conn, viewer, [card_id], limit + 1)
     entries: list[Entry] = [
         *calls,
@@ -72,11 +91,6 @@ def timeline(conn: Connection, viewer: Viewer, card_id: str, limit: int = MOST) 
         *_happenings(conn, card_id, limit + 1),
     ]
     return cut(sorted(entries, key=lambda one: one.at, reverse=True), limit)
-
-
-def _visible(viewer: Viewer) -> ColumnElement[bool]:  # noqa: ARG001  every role sees all for now
-    """Which cards a viewer may read."""
-    return true()
 
 
 def _cards() -> Select[*tuple[Any, ...]]:
@@ -95,6 +109,12 @@ def _cards() -> Select[*tuple[Any, ...]]:
         c.closed_at,
         c.created_at,
         c.version,
+        c.amount,
+        c.due_on,
+        c.entity,
+        c.loss_reason,
+        c.title,
+        c.status_at,
     )
 
 
@@ -113,6 +133,12 @@ def _card(row: Any, people: dict[str, ContactBrief]) -> CardView:  # noqa: ANN40
         closed_at=row.closed_at,
         created_at=row.created_at,
         version=row.version,
+        amount=row.amount,
+        due_on=row.due_on,
+        entity=row.entity,
+        loss_reason=row.loss_reason,
+        title=row.title,
+        status_at=row.status_at,
     )
 
 

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, false, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, false, or_, select
 
 from callrouter.domain.phones import read_number
 from storage.listing_values import MOST, ContactBrief, ContactView, Slice, Viewer, cut
+from storage.sight import sees_contacts
 from storage.tables import contact, contact_email, contact_phone, contact_tag, membership
 
 _WORDS = 8  # of a search; what follows is not looked at
 _FEW_DIGITS = 4  # so many digits of a number are worth a search
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which contacts are wanted; what is None is all one. `responsible` "": nobody's."""
+
+    kind: str | None = None
+    relation: str | None = None
+    responsible: str | None = None
+    tag: str | None = None
+
+
+ANYBODY: Final = Choice()
 
 
 def list_contacts(
@@ -23,6 +38,7 @@ def list_contacts(
     *,
     phone: str | None = None,
     q: str | None = None,
+    choice: Choice = ANYBODY,
     region: str = "RU",
     after: str | None = None,
     limit: int = 50,
@@ -33,7 +49,7 @@ def list_contacts(
     all its words in the name, for a number or at least four of its digits, for an e-mail address.
     """
     c, limit = contact.c, min(limit, MOST)
-    where = []
+    where = chosen(choice)
     if phone is not None:
         where.append(has_phone(c.id, phone, region))
     if q and q.strip():
@@ -45,6 +61,21 @@ def list_contacts(
     ).all()
     part = cut(found, limit)
     return Slice(_views(conn, part.items), part.more)
+
+
+def chosen(choice: Choice) -> list[ColumnElement[bool]]:
+    c, t = contact.c, contact_tag.c
+    where: list[ColumnElement[bool]] = []
+    if choice.kind:
+        where.append(c.kind == choice.kind)
+    if choice.relation:
+        where.append(c.relation == choice.relation)
+    if choice.responsible is not None:
+        nobody = c.responsible.is_(None)
+        where.append(c.responsible == choice.responsible if choice.responsible else nobody)
+    if choice.tag:
+        where.append(c.id.in_(select(t.contact).where(t.tag == choice.tag)))
+    return where
 
 
 def find_contact(conn: Connection, viewer: Viewer, contact_id: str) -> ContactView | None:
@@ -66,7 +97,7 @@ def _contacts(viewer: Viewer) -> Select[*tuple[Any, ...]]:
         c.version,
         c.inn,
         c.position,
-    ).where(_visible(viewer), c.merged_into.is_(None))
+    ).where(sees_contacts(viewer), c.merged_into.is_(None))
 
 
 def _views(conn: Connection, found: Sequence[Any]) -> tuple[ContactView, ...]:
@@ -125,11 +156,6 @@ def has_phone(column: Column[Any], phone: str, region: str) -> ColumnElement[boo
     if number is None:
         return false()
     return column.in_(select(contact_phone.c.contact).where(contact_phone.c.number == number))
-
-
-def _visible(viewer: Viewer) -> ColumnElement[bool]:  # noqa: ARG001  every role sees all for now
-    """Which contacts a viewer may read."""
-    return true()
 
 
 def _speaks_of(q: str, region: str) -> ColumnElement[bool]:

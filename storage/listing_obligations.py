@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select, true
+from sqlalchemy import Connection, Select, case, func, select
 
 from callrouter.domain.obligations import WhyMissed
 from storage.listing_values import MOST, Slice, Viewer, cut
-from storage.obligations import KIND, claim, read_why_missed
+from storage.obligations import KIND, Lost, claim, lost, read_why_missed
+from storage.sight import sees_calls, sees_obligations
 from storage.tables import card, contact, task
 
 ObligationState = Literal["open", "closed"]
@@ -68,7 +70,7 @@ def list_obligations(
     `overdue`: open ones whose term has passed by `now`; False: all others.
     """
     c, limit = task.c, min(limit, MOST)
-    where = [_visible(viewer), c.kind == KIND]
+    where = [sees_obligations(viewer), c.kind == KIND]
     if state is not None:
         where.append(c.open_for.is_not(None) if state == "open" else c.open_for.is_(None))
     if owner is not None:
@@ -92,7 +94,7 @@ def owed_now(
 ) -> Slice[ObligationView]:
     """Open obligations in the order of their terms."""
     c, limit = task.c, min(limit, MOST)
-    where = [_visible(viewer), c.kind == KIND, c.open_for.is_not(None)]
+    where = [sees_obligations(viewer), c.kind == KIND, c.open_for.is_not(None)]
     if owner is not None:
         where.append(c.owner == owner)
     ordered = _obligations().where(*where).order_by(c.due_at, c.id)
@@ -103,16 +105,28 @@ def count_owed(conn: Connection, viewer: Viewer, *, now: datetime) -> tuple[int,
     """How many obligations are open, and how many of them are overdue."""
     c = task.c
     late = func.coalesce(func.sum(case((c.due_at < now, 1), else_=0)), 0)
-    where = (_visible(viewer), c.kind == KIND, c.open_for.is_not(None))
+    where = (sees_obligations(viewer), c.kind == KIND, c.open_for.is_not(None))
     count, overdue = conn.execute(select(func.count(), late).where(*where)).one()
     return count, int(overdue)
+
+
+def lost_of(
+    conn: Connection,
+    viewer: Viewer,
+    since: datetime,
+    until: datetime,
+    *,
+    own: Collection[str] = (),
+) -> Lost:
+    """`obligations.lost`, of the calls that the viewer sees."""
+    return lost(conn, since, until, own=own, seen=sees_calls(viewer))
 
 
 def owed_to(
     conn: Connection, viewer: Viewer, number: str, *, now: datetime
 ) -> ObligationView | None:
     """The open obligation to call a number back."""
-    found = _obligations().where(_visible(viewer), task.c.open_for == claim(number))
+    found = _obligations().where(sees_obligations(viewer), task.c.open_for == claim(number))
     row = conn.execute(found).one_or_none()
     return _obligation(row, now) if row else None
 
@@ -121,14 +135,9 @@ def find_obligation(
     conn: Connection, viewer: Viewer, id_: str, *, now: datetime
 ) -> ObligationView | None:
     c = task.c
-    found = _obligations().where(_visible(viewer), c.kind == KIND, c.id == id_)
+    found = _obligations().where(sees_obligations(viewer), c.kind == KIND, c.id == id_)
     row = conn.execute(found).one_or_none()
     return _obligation(row, now) if row else None
-
-
-def _visible(viewer: Viewer) -> ColumnElement[bool]:  # noqa: ARG001  every role sees all for now
-    """Which obligations a viewer may read."""
-    return true()
 
 
 def _obligations() -> Select[*tuple[Any, ...]]:

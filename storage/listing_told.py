@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_
 
+from callrouter.domain.rights import Viewer
+from callrouter.domain.why import Candidate, Why
 from storage.documents import read_decision, read_why
 from storage.listing_values import MOST, DecisionView
+from storage.sight import seen_among
 from storage.tables import decision
 
 
@@ -22,6 +26,27 @@ def told_of(conn: Connection, call_id: str) -> tuple[DecisionView, ...]:
         .limit(MOST)
     ).all()
     return tuple(_told(row) for row in reversed(found))
+
+
+def without_unseen_calls(conn: Connection, viewer: Viewer, whys: Sequence[Why]) -> list[Why]:
+    """Of whom a call held, not which call, where the viewer may not see it."""
+    held = {one.call for why in whys for step in why.steps for one in step.candidates if one.call}
+    if viewer.people is None or not held:
+        return list(whys)
+    seen = seen_among(conn, viewer, held)
+
+    def told(one: Candidate) -> Candidate:
+        return one if one.call is None or one.call in seen else replace(one, call=None)
+
+    return [
+        replace(
+            why,
+            steps=tuple(
+                replace(step, candidates=tuple(map(told, step.candidates))) for step in why.steps
+            ),
+        )
+        for why in whys
+    ]
 
 
 def last_told(conn: Connection, ids: Sequence[str]) -> dict[str, DecisionView]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 from callrouter.domain.blocks import BlockOrigin
@@ -13,23 +14,13 @@ from callrouter.domain.decisions import Decision
 from callrouter.domain.events import Direction
 from callrouter.domain.outcomes import Outcome
 from callrouter.domain.phones import CallerKind
-from callrouter.domain.setup import Role
+from callrouter.domain.rights import Viewer as Viewer  # noqa: PLC0414  what lists are read for
 from callrouter.domain.why import Why
 
 MOST = 200
 """No list gives more rows at once."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """For whom is read. `manager` None: a program, or a person who is in no Setup."""
-
-    role: Role
-    manager: str | None = None
-    team: str | None = None
-    office: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +51,7 @@ class LegView:
     machine: bool
     presumed: bool
     talk_s: float | None
+    outbound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ class DecisionView:
 class CallView:
     """A call as it stands. `call_id` is the PBX's; `caller` a number by `caller_kind`, or None.
 
-    `told` is its last decision, where that was asked for.
+    `told` is its last decision, where that was asked for; `card_manager`: whose its card is.
     """
 
     id: str
@@ -106,6 +98,7 @@ class CallView:
     legs: tuple[LegView, ...] = ()
     told: DecisionView | None = None
     recorded: bool = False
+    card_manager: str | None = None
 
     @property
     def at(self) -> datetime:
@@ -157,6 +150,12 @@ class CardView:
     closed_at: datetime | None
     created_at: datetime
     version: int
+    amount: Decimal | None = None
+    due_on: date | None = None
+    entity: str | None = None
+    loss_reason: str | None = None
+    title: str = ""
+    status_at: datetime | None = None  # since when it is in its status
 
 
 @dataclass(frozen=True, slots=True)

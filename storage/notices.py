@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
 
-from storage import rows
+from storage import outbox, rows
 from storage.ids import new_id
 from storage.tables import business_event, notice
 
@@ -37,24 +37,22 @@ class Notice:
 
 
 def record(conn: Connection, happenings: Sequence[Happening], *, now: datetime) -> None:
-    """Append to the business events."""
-    rows.add(
-        conn,
-        business_event,
-        [
-            {
-                "id": new_id(now),
-                "at": one.at,
-                "kind": one.kind,
-                "actor": one.actor,
-                "call": one.call,
-                "card": one.card,
-                "contact": one.contact,
-                "data": json.dumps(dict(one.data), ensure_ascii=False),
-            }
-            for one in happenings
-        ],
-    )
+    """Append to the business events; of some of them the world is to be told."""
+    new = [
+        {
+            "id": new_id(now),
+            "at": one.at,
+            "kind": one.kind,
+            "actor": one.actor,
+            "call": one.call,
+            "card": one.card,
+            "contact": one.contact,
+            "data": json.dumps(dict(one.data), ensure_ascii=False),
+        }
+        for one in happenings
+    ]
+    rows.add(conn, business_event, new)
+    outbox.put(conn, new)
 
 
 def tell(conn: Connection, calls: Sequence[str], *, now: datetime) -> None:

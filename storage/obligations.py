@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from callrouter.domain.calls import Leg
 from callrouter.domain.obligations import Dealing, Obligation, WhyMissed
@@ -355,10 +366,20 @@ class Lost:
     withheld: int
 
 
-def lost(conn: Connection, since: datetime, until: datetime, *, own: Collection[str] = ()) -> Lost:
-    """Count them for missed calls begun in a period, half-open. `own`: phones of our own people."""
+def lost(
+    conn: Connection,
+    since: datetime,
+    until: datetime,
+    *,
+    own: Collection[str] = (),
+    seen: ColumnElement[bool] | None = None,
+) -> Lost:
+    """Count them for missed calls begun in a period, half-open. `own`: phones of our own people;
+    `seen`: only calls of which this is true.
+    """
     c = call.c
-    missed = (c.direction == "in", c.state == "missed", c.started_at >= since, c.started_at < until)
+    period = (c.started_at >= since, c.started_at < until, true() if seen is None else seen)
+    missed = (c.direction == "in", c.state == "missed", *period)
     last = (
         select(c.caller_number.label("number"), func.max(c.started_at).label("at"))
         .where(*missed, c.caller_kind == "known", c.caller_number.not_in(own))

@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, func, or_, select, update
 
 from callrouter.domain.setup import JUNK
-from storage import cards, rows
+from storage import moves
 from storage.obligations import KIND as CALL_BACK
-from storage.tables import act, call, card, card_item, contact, document, lead, task, transition
+from storage.tables import act, call, card, card_item, contact, document, task, transition
 
 
 def say(conn: Connection, call_id: str, outcome: str, note: str | None) -> None:
@@ -26,53 +26,13 @@ def acts_of(conn: Connection, call_id: str) -> set[str]:
 # The card
 
 
-@dataclass(frozen=True, slots=True)
-class JunkCard:
-    """A card as its closing looks at it. `moves`: how many transitions it has."""
-
-    id: str
-    pipeline: str
-    status: str
-    contact: str | None
-    open_for: str | None
-    closed: bool
-    moves: int
-    before: str | None  # the status that it had before this one
-
-
-def find_card(conn: Connection, card_id: str) -> JunkCard | None:
-    c, t = card.c, transition.c
-    row = conn.execute(
-        select(c.pipeline, c.status, c.contact, c.open_for, c.closed_at).where(c.id == card_id)
-    ).one_or_none()
-    if row is None:
-        return None
-    last = conn.execute(
-        select(t.n, t.from_status).where(t.card == card_id).order_by(t.n.desc()).limit(1)
-    ).one_or_none()
-    return JunkCard(
-        card_id,
-        row.pipeline,
-        row.status,
-        row.contact,
-        row.open_for,
-        row.closed_at is not None,
-        last.n if last else 0,
-        last.from_status if last else None,
-    )
-
-
 def only_calls_made(conn: Connection, card_id: str, call_id: str) -> bool:
     """True for a card of calls and leads on which nobody has worked.
 
     Nobody gave it another status (but junk), wrote into it or gave himself a task, and on no other
     call that hangs on it somebody talked of a deal.
     """
-    c, t, k = card.c, transition.c, call.c
-    made = select(c.id).where(
-        c.id == card_id,
-        or_(c.made_by_call.is_not(None), c.id.in_(select(lead.c.card))),
-    )
+    t, k = transition.c, call.c
     work = (
         select(t.card).where(
             t.card == card_id, t.n > 1, t.to_status != JUNK, t.from_status != JUNK
@@ -87,61 +47,9 @@ def only_calls_made(conn: Connection, card_id: str, call_id: str) -> bool:
             or_(k.outcome.is_(None), k.outcome == "deal"),
         ),
     )
-    if conn.execute(made).first() is None:
+    if not moves.made_by_itself(conn, card_id):
         return False
     return all(conn.execute(one.limit(1)).first() is None for one in work)
-
-
-def close_card(conn: Connection, one: JunkCard, reason: str, *, by: str, now: datetime) -> int:
-    """Close a card as junk; its claim is free. Gives the number of the transition."""
-    return _move(conn, one, JUNK, by=by, now=now, closed_at=now, open_for=None, loss_reason=reason)
-
-
-def reopen_card(
-    conn: Connection, one: JunkCard, status: str, *, claimed: bool, by: str, now: datetime
-) -> None:
-    """Give a card the status back that it had; its claim too, unless another card has it by now."""
-    claim = cards.claim(one.contact or "", one.pipeline) if claimed else None
-    if claim and conn.scalar(select(card.c.id).where(card.c.open_for == claim)):
-        claim = None
-    _move(conn, one, status, by=by, now=now, closed_at=None, open_for=claim, loss_reason=None)
-
-
-def _move(
-    conn: Connection,
-    one: JunkCard,
-    status: str,
-    *,
-    by: str,
-    now: datetime,
-    closed_at: datetime | None,
-    open_for: str | None,
-    loss_reason: str | None,
-) -> int:
-    before = cards.states(conn, [one.id])[one.id]
-    conn.execute(
-        update(card)
-        .where(card.c.id == one.id)
-        .values(
-            status=status,
-            closed_at=closed_at,
-            open_for=open_for,
-            loss_reason=loss_reason,
-            updated_at=now,
-            version=card.c.version + 1,
-        )
-    )
-    row = {
-        "card": one.id,
-        "n": one.moves + 1,
-        "from_status": one.status,
-        "to_status": status,
-        "by": by,
-        "at": now,
-    }
-    rows.add(conn, transition, [row])
-    cards.count_load(conn, [(before, cards.states(conn, [one.id])[one.id])], now=now)
-    return one.moves + 1
 
 
 def call_it_otherwise(conn: Connection, card_id: str, reason: str, *, now: datetime) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import Literal, TypeAlias, TypeVar
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from storage import migrations
 from storage.database import BaseRefused, BaseSilent
-from storage.desks import LAST, Asked, Desk, Entry, Errand
+from storage.desks import GUEST_READ_S, LAST, READ_S, Asked, Desk, Entry, Errand
 
 R = TypeVar("R")
 _Raw: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -53,15 +53,17 @@ class _Manners:
             "idle_in_transaction_session_timeout": _ms(self.idle),
             "default_transaction_isolation": self.isolation,
             "default_transaction_read_only": self.read_only,
+            "jit": "off",  # to compile a query of figures takes longer than the query
         }
 
 
 _WRITING = _Manners(lock=0.25, statement=0.3, idle=1, silence=0.5, connect=0.5)
-_AS_GUEST = _Manners(lock=5, statement=30, idle=30, silence=35, connect=2)
-_MIGRATING = _Manners(lock=30, statement=3600, idle=600, silence=3700, connect=2)
+_AS_GUEST = _Manners(lock=5, statement=30, idle=30, silence=35, connect=10)
+_MIGRATING = _Manners(lock=30, statement=3600, idle=600, silence=3700, connect=10)
 _READING = _Manners(
     lock=2, statement=2, idle=2, silence=2, connect=1, isolation="repeatable read", read_only="on"
 )
+_READING_AS_GUEST = replace(_AS_GUEST, isolation=_READING.isolation, read_only=_READING.read_only)
 
 _SILENT_CLASSES = ("08", "53", "58")  # connection, resources (disk full), system
 _REFUSED = ("28", "3D")  # wrong name or password, no such base
@@ -89,10 +91,11 @@ class PostgresDatabase(Asked):
     def __init__(self, url: str, *, guest: bool = False, gate: bool = True) -> None:
         self._url = url
         writing = _engine(url, _AS_GUEST if guest else _WRITING)
-        reading = _engine(url, _READING)
+        reading = _engine(url, _READING_AS_GUEST if guest else _READING)
         super().__init__(
             writes=_Tasks([_Worker(writing, gate=gate)]),
             reads=_Tasks([_Worker(reading, reads=True) for _ in range(_READERS)]),
+            read_s=GUEST_READ_S if guest else READ_S,
         )
 
     async def migrate(self, progress: Callable[[str], None] = lambda _: None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, case, delete, func, select, update
 
 from callrouter.domain.names import folded
-from storage import rows
+from storage import lookup, rows
 from storage.ids import new_id
 from storage.rows import among
 from storage.tables import (
@@ -140,10 +140,12 @@ def add_phone(conn: Connection, contact_id: str, number: str, *, now: datetime) 
     rows.add_new(
         conn, contact_phone, [{"contact": contact_id, "number": number, "created_at": now}]
     )
+    lookup.refresh(conn, [contact_id])
 
 
 def add_email(conn: Connection, contact_id: str, email: str, *, now: datetime) -> None:
     rows.add_new(conn, contact_email, [{"contact": contact_id, "email": email, "created_at": now}])
+    lookup.refresh(conn, [contact_id])
 
 
 _MEET = (
@@ -163,6 +165,8 @@ def meet(
 ) -> None:
     """Note that he came back, and by which source; who had no name gets the one he says."""
     conn.execute(_MEET, {"of_contact": contact_id, "said": name, "source": source, "now": now})
+    if name:
+        lookup.refresh(conn, [contact_id])
 
 
 _COLUMNS = ("kind", "relation", "name", "responsible", "inn", "comment", "position")
@@ -187,6 +191,7 @@ def add(conn: Connection, profile: Profile, *, by: str, now: datetime) -> str:
         ],
     )
     _write_lists(conn, id_, Profile(), profile, now)
+    lookup.refresh(conn, [id_])
     if profile.responsible:
         begin_responsibility(conn, {id_: profile.responsible}, by=by, now=now)
     return id_
@@ -217,6 +222,7 @@ def change(
         .values(updated_at=now, version=c.version + 1, **values)
     )
     _write_lists(conn, contact_id, before, after, now)
+    lookup.refresh(conn, [contact_id])
     if gone := set(before.phones) - set(after.phones):
         # A number that is his no longer may make a contact of its own again.
         conn.execute(
@@ -284,3 +290,99 @@ def begin_responsibility(
             if manager
         ],
     )
+
+
+# By hand
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A person's name in parts; `confirmed`: a person looked at it."""
+
+    first: str | None = None
+    middle: str | None = None
+    last: str | None = None
+    confirmed: bool = False
+
+
+def names_of(conn: Connection, contact_id: str) -> Names:
+    c = contact.c
+    row = conn.execute(
+        select(c.first_name, c.middle_name, c.last_name, c.name_confirmed).where(c.id == contact_id)
+    ).one()
+    return Names(row.first_name, row.middle_name, row.last_name, row.name_confirmed)
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A number of somebody's (E.164), and what it is for."""
+
+    number: str
+    label: str | None
+
+
+def phones_of(conn: Connection, contacts: Sequence[str]) -> dict[str, list[Phone]]:
+    """The numbers of these contacts, each contact's in the order of the alphabet."""
+    p = contact_phone.c
+    found: dict[str, list[Phone]] = {}
+    rows_found = conn.execute(
+        select(p.contact, p.number, p.label)
+        .where(among(p.contact, "ids"))
+        .order_by(p.contact, p.number),
+        {"ids": list(contacts)},
+    )
+    for row in rows_found:
+        found.setdefault(row.contact, []).append(Phone(row.number, row.label))
+    return found
+
+
+def names_by_id(conn: Connection, contacts: Sequence[str]) -> dict[str, Names]:
+    """The names in parts of these contacts."""
+    c = contact.c
+    found = conn.execute(
+        select(c.id, c.first_name, c.middle_name, c.last_name, c.name_confirmed).where(
+            among(c.id, "ids")
+        ),
+        {"ids": list(contacts)},
+    )
+    return {
+        row.id: Names(row.first_name, row.middle_name, row.last_name, row.name_confirmed)
+        for row in found
+    }
+
+
+def write_names(conn: Connection, contact_id: str, names: Names, *, now: datetime) -> bool:
+    """False: they were so before."""
+    if names_of(conn, contact_id) == names:
+        return False
+    c = contact.c
+    conn.execute(
+        update(contact)
+        .where(c.id == contact_id)
+        .values(
+            first_name=names.first,
+            middle_name=names.middle,
+            last_name=names.last,
+            name_confirmed=names.confirmed,
+            updated_at=now,
+            version=c.version + 1,
+        )
+    )
+    lookup.refresh(conn, [contact_id])
+    return True
+
+
+def label_phones(
+    conn: Connection, contact_id: str, labels: Mapping[str, str | None], *, now: datetime
+) -> bool:
+    """Say what each of his numbers (E.164) is for. False: all were so before."""
+    p, c = contact_phone.c, contact.c
+    changed = 0
+    for number, label in sorted(labels.items()):
+        here = (p.contact == contact_id, p.number == number, p.label.is_distinct_from(label))
+        changed += conn.execute(update(contact_phone).where(*here).values(label=label)).rowcount
+    if changed:
+        conn.execute(
+            update(contact).where(c.id == contact_id).values(updated_at=now, version=c.version + 1)
+        )
+    return changed > 0

@@ -69,6 +69,18 @@ def _among_postgres(element: _Among, compiler: SQLCompiler, **how: object) -> st
     return f"{column} IN (SELECT json_array_elements_text(CAST({texts} AS json)))"
 
 
+def lists(
+    conn: Connection,
+    statement: Any,  # noqa: ANN401  of two columns
+    asked: Mapping[str, Sequence[str]],
+) -> dict[str, list[str]]:
+    """What stands in the second column, gathered by the first."""
+    found: dict[str, list[str]] = {}
+    for key, value in conn.execute(statement, asked):
+        found.setdefault(key, []).append(value)
+    return found
+
+
 # Writing
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from callrouter.domain.setup import Setup
 from storage import rows
@@ -45,7 +45,35 @@ def made_by(conn: Connection, version: int) -> str | None:
     return conn.execute(select(c.made_by).where(c.version == version)).scalar_one_or_none()
 
 
-def publish(conn: Connection, setup: Setup, *, by: str, now: datetime) -> Setup:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A Setup that was or is (`until` None) in force; `note`: why, as its maker said."""
+
+    version: int
+    by: str
+    since: datetime
+    until: datetime | None
+    note: str | None
+
+
+def versions(conn: Connection, *, before: int | None = None, limit: int = 50) -> list[Version]:
+    """The newest first."""
+    c = setup_version.c
+    asked = select(c.version, c.made_by, c.since, c.until, c.note).order_by(c.version.desc())
+    if before is not None:
+        asked = asked.where(c.version < before)
+    return [Version(*row) for row in conn.execute(asked.limit(limit))]
+
+
+def last_by(conn: Connection, by: str) -> int:
+    """The last version that this maker put in force; 0: none."""
+    c = setup_version.c
+    return conn.execute(select(func.max(c.version)).where(c.made_by == by)).scalar_one() or 0
+
+
+def publish(
+    conn: Connection, setup: Setup, *, by: str, now: datetime, note: str | None = None
+) -> Setup:
     """Put a Setup in force as the next version. Secrets in it are sealed already."""
     version = current_version(conn) + 1
     conn.execute(update(setup_version).where(setup_version.c.until.is_(None)).values(until=now))
@@ -59,6 +87,7 @@ def publish(conn: Connection, setup: Setup, *, by: str, now: datetime) -> Setup:
                 "document": write_setup(replace(setup, version=0)),
                 "made_by": by,
                 "since": now,
+                "note": note,
             }
         ],
     )
@@ -95,6 +124,17 @@ class SetupCache:
     def known(self, version: int) -> Setup:
         """A version that was read before, without the base. Raises KeyError."""
         return self._known[version]
+
+
+def keep_place(conn: Connection, place: str) -> str:
+    """Where the files of this base lie; the first server's folder stands. Gives the one that is."""
+    rows.add_new(conn, meta, [{"key": "files_place", "value": place}])
+    return conn.execute(select(meta.c.value).where(meta.c.key == "files_place")).scalar_one()
+
+
+def forget_place(conn: Connection) -> None:
+    """The files of this base were brought to another place; the next server says where they lie."""
+    conn.execute(delete(meta).where(meta.c.key == "files_place"))
 
 
 def keep_fingerprint(conn: Connection, fingerprint: str) -> str:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from storage import migrations
 from storage.database import BaseSilent
-from storage.desks import LAST, Asked, Desk, Entry, Errand
+from storage.desks import GUEST_READ_S, LAST, READ_S, Asked, Desk, Entry, Errand
 
 R = TypeVar("R")
 
@@ -58,6 +58,7 @@ class SqliteDatabase(Asked):
         super().__init__(
             writes=_Threads([_Writer(_engine(self._path, writing), patience_s=patience_s)]),
             reads=_Threads([_Reader(reading) for _ in range(_READERS)]),
+            read_s=GUEST_READ_S if guest else READ_S,
         )
 
     async def migrate(self, progress: Callable[[str], None] = lambda _: None) -> None:

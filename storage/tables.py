@@ -29,7 +29,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage.columns import Instant, Money
+from storage.columns import Instant, Money, Quantity
 
 metadata = MetaData(
     naming_convention={
@@ -43,6 +43,8 @@ metadata = MetaData(
 
 _Id = String(32)
 _Key = String(64)
+# Byte by byte: a language's own order has no ranges of beginnings.
+_Term = String(64).with_variant(String(64, collation="C"), "postgresql")
 _Big = BigInteger().with_variant(Integer, "sqlite")  # so that SQLite counts it up by itself
 
 
@@ -60,26 +62,135 @@ class SetupColumns(TypedColumns):
     made_by: Named[str] = Column(_Key)
     since: Named[datetime] = Column(Instant)
     until: Named[datetime | None] = Column(Instant)
+    note: Named[str | None] = Column(Text)  # why, as its maker says
+
+
+class DraftColumns(TypedColumns):
+    """A Setup that is tried before it is published. `base`: the version it was begun from."""
+
+    id = Column(_Id, primary_key=True)
+    name: Named[str] = Column(Text)
+    document: Named[str] = Column(Text)
+    base: Named[int] = Column(Integer)
+    by: Named[str] = Column(_Key)
+    created_at: Named[datetime] = Column(Instant)
+    updated_at: Named[datetime] = Column(Instant)
+    version: Named[int] = Column(Integer, server_default="1")
+
+
+class ReplayColumns(TypedColumns):
+    """A replay that somebody asked for on a page. `document`: the rules it is tried on; null: those
+    that were in force. `result`: what came of it; `error`: why nothing did.
+    """
+
+    id = Column(_Id, primary_key=True)
+    draft: Named[str | None] = Column(_Id)
+    name: Named[str] = Column(Text, server_default="")
+    document: Named[str | None] = Column(Text)
+    since: Named[datetime] = Column(Instant)
+    until: Named[datetime] = Column(Instant)
+    state: Named[str] = Column(String(16))  # waiting | running | done | cancelled | failed
+    done: Named[int] = Column(Integer, server_default="0")
+    out_of: Named[int] = Column(Integer, server_default="0")
+    result: Named[str | None] = Column(Text)
+    error: Named[str | None] = Column(Text)
+    by: Named[str] = Column(_Key)
+    created_at: Named[datetime] = Column(Instant, index=True)
+    ended_at: Named[datetime | None] = Column(Instant)
+
+
+class AlarmColumns(TypedColumns):
+    """Something that an admin should look at, from when until when; one open of a kind and subject.
+
+    `open_for`: `kind subject` while it is open. `told_at`: when it was mailed or sent.
+    """
+
+    id = Column(_Id, primary_key=True)
+    kind: Named[str] = Column(_Key)
+    subject: Named[str] = Column(String(200), server_default="")
+    data: Named[str] = Column(Text, server_default="{}")
+    open_for: Named[str | None] = Column(String(280), unique=True)
+    since: Named[datetime] = Column(Instant, index=True)
+    until: Named[datetime | None] = Column(Instant)
+    told_at: Named[datetime | None] = Column(Instant)
 
 
 class TokenColumns(TypedColumns):
     id = Column(_Id, primary_key=True)
     name: Named[str] = Column(String(200), unique=True)
     role: Named[str] = Column(_Key)
+    manager: Named[str | None] = Column(_Key)  # as whom it asks; then Setup has his role
     digest: Named[str] = Column(String(64), unique=True)
     created_at: Named[datetime] = Column(Instant)
     revoked_at: Named[datetime | None] = Column(Instant)
 
 
+class UserColumns(TypedColumns):
+    """Somebody who signs in. `manager`: who he is in Setup, which then has his role; else `role`.
+
+    `password`: as argon2 writes it; `totp`: sealed; `totp_step`: the last that was used.
+    `recovery`: SHA-256 of each code that is left, instead of a TOTP.
+    `prefs`: his own choices as JSON: language, when his screen pops …
+    """
+
+    id = Column(_Id, primary_key=True)
+    email: Named[str] = Column(String(254), unique=True)  # folded
+    name: Named[str] = Column(Text)
+    manager: Named[str | None] = Column(_Key, unique=True)
+    role: Named[str | None] = Column(_Key)
+    password: Named[str | None] = Column(Text)
+    totp: Named[str | None] = Column(Text)
+    totp_step: Named[int | None] = Column(BigInteger)
+    recovery: Named[str | None] = Column(Text)
+    subject: Named[str | None] = Column(String(255), unique=True)  # of OIDC: issuer and sub
+    prefs: Named[str] = Column(Text, server_default="{}")
+    created_at: Named[datetime] = Column(Instant)
+    by: Named[str] = Column(_Key)
+    locked_at: Named[datetime | None] = Column(Instant)  # an admin locked him out
+
+
 class VisitColumns(TypedColumns):
-    """A one-time link or the cookie that it was changed for."""
+    """A one-time link, an invitation, or the cookie that somebody is in by.
+
+    As whom: a `user`, else a `manager` of Setup, else a bare `role`.
+    """
 
     digest = Column(String(64), primary_key=True)
-    kind: Named[str] = Column(String(8))  # link | cookie
+    id: Named[str | None] = Column(_Id, unique=True)  # by which it is listed and ended
+    kind: Named[str] = Column(String(8))  # link | invite | reset | cookie
     role: Named[str] = Column(_Key)
+    manager: Named[str | None] = Column(_Key)
+    user: Named[str | None] = Column(_Id, ForeignKey("user.id"), index=True)
     created_at: Named[datetime] = Column(Instant)
     expires_at: Named[datetime] = Column(Instant)
     used_at: Named[datetime | None] = Column(Instant)
+    seen_at: Named[datetime | None] = Column(Instant)
+    address: Named[str | None] = Column(String(64))
+    agent: Named[str | None] = Column(String(200))
+
+
+class AttemptColumns(TypedColumns):
+    """Failed tries to sign in, counted per account and per address."""
+
+    key = Column(String(128), primary_key=True)  # what is counted, hashed
+    tries: Named[int] = Column(Integer)
+    last_at: Named[datetime] = Column(Instant, index=True)
+
+
+class AuditColumns(TypedColumns):
+    """Who did what that is not business: signing in, exports, deletions, changes of rights.
+
+    Append-only. `digest`: SHA-256 over the row and the digest of the one before.
+    """
+
+    n = Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+    at: Named[datetime] = Column(Instant, index=True)
+    actor: Named[str] = Column(_Key)
+    action: Named[str] = Column(_Key)
+    object: Named[str | None] = Column(String(200))
+    data: Named[str] = Column(Text, server_default="{}")
+    address: Named[str | None] = Column(String(64))
+    digest: Named[str] = Column(String(64))
 
 
 class CounterColumns(TypedColumns):
@@ -111,8 +222,14 @@ those that follow. In its own transaction a batch is the last from when it is nu
 
 meta = Table("meta", metadata, MetaColumns)
 setup_version = Table("setup_version", metadata, SetupColumns)
+draft = Table("draft", metadata, DraftColumns)
+replay = Table("replay", metadata, ReplayColumns)
+alarm = Table("alarm", metadata, AlarmColumns)
 token = Table("token", metadata, TokenColumns)
+user = Table("user", metadata, UserColumns)
 visit = Table("visit", metadata, VisitColumns)
+attempt = Table("attempt", metadata, AttemptColumns)
+audit = Table("audit", metadata, AuditColumns)
 counter = Table("counter", metadata, CounterColumns)
 
 
@@ -139,6 +256,7 @@ class ContactColumns(TypedColumns):
     position: Named[str | None] = Column(Text)
     talked_manager: Named[str | None] = Column(_Key)
     talked_at: Named[datetime | None] = Column(Instant)
+    unrecorded_since: Named[datetime | None] = Column(Instant)  # he asked not to be recorded
     no_card_until: Named[datetime | None] = Column(Instant)  # "not a deal": calls make no card
     created_at: Named[datetime] = Column(Instant)
     updated_at: Named[datetime] = Column(Instant, index=True)
@@ -218,6 +336,25 @@ class BlockColumns(TypedColumns):
     until: Named[datetime | None] = Column(Instant)
 
 
+class MergeColumns(TypedColumns):
+    """A contact joined into another. `before`: what both were and had, to undo it."""
+
+    id = Column(_Id, primary_key=True)
+    kept: Named[str] = Column(_Id, ForeignKey("contact.id"), index=True)
+    gone: Named[str] = Column(_Id, ForeignKey("contact.id"), index=True)
+    by: Named[str] = Column(_Key)
+    at: Named[datetime] = Column(Instant)
+    before: Named[str] = Column(Text, server_default="{}")
+    undone_at: Named[datetime | None] = Column(Instant)
+
+
+class LookupColumns(TypedColumns):
+    """Words and reversed numbers by whose beginnings contacts are found."""
+
+    term: Named[str] = Column(_Term, primary_key=True)
+    contact: Named[str] = Column(_Id, ForeignKey("contact.id"), primary_key=True, index=True)
+
+
 class ImportColumns(TypedColumns):
     id = Column(_Id, primary_key=True)
     file: Named[str] = Column(Text)
@@ -261,6 +398,9 @@ class ProductColumns(TypedColumns):
     price: Named[Decimal] = Column(Money)
     vat: Named[str] = Column(_Key)
     group: Named[str | None] = Column(Text)
+    folded: Named[str] = Column(Text, server_default="")  # its name as it is looked up
+    active: Named[bool] = Column(server_default=text("true"))
+    updated_at: Named[datetime | None] = Column(Instant)
 
 
 contact = Table(
@@ -296,6 +436,8 @@ block = Table(
         postgresql_where=text("until IS NULL"),
     ),
 )
+merge = Table("merge", metadata, MergeColumns)
+lookup = Table("lookup", metadata, LookupColumns)
 import_run = Table("import", metadata, ImportColumns)
 import_row = Table("import_row", metadata, ImportRowColumns)
 source = Table("source", metadata, SourceColumns)
@@ -320,6 +462,8 @@ class CardColumns(TypedColumns):
     campaign: Named[str | None] = Column(_Key)
     amount: Named[Decimal | None] = Column(Money)
     due_on: Named[date | None]
+    title: Named[str] = Column(Text, server_default="")
+    status_at: Named[datetime | None] = Column(Instant)  # since when it is in its status
     office: Named[str | None] = Column(_Key)
     team: Named[str | None] = Column(_Key)
     entity: Named[str | None] = Column(_Key)
@@ -332,16 +476,56 @@ class CardColumns(TypedColumns):
     version: Named[int] = Column(Integer, server_default="1")
 
 
+class CardContactColumns(TypedColumns):
+    """Who belongs to a card beside `card.contact`, its main one, who may stand here as well."""
+
+    card: Named[str] = Column(_Id, ForeignKey("card.id"), primary_key=True)
+    contact: Named[str] = Column(_Id, ForeignKey("contact.id"), primary_key=True, index=True)
+    by: Named[str] = Column(_Key)
+    at: Named[datetime] = Column(Instant)
+
+
+class NoteColumns(TypedColumns):
+    """What a person wrote on a card. Edited by its author; deleted ones keep their row."""
+
+    id = Column(_Id, primary_key=True)
+    card: Named[str] = Column(_Id, ForeignKey("card.id"), index=True)
+    call: Named[str | None] = Column(_Id, index=True)
+    by: Named[str] = Column(_Key)
+    pinned: Named[bool] = Column(server_default=text("false"))
+    text: Named[str] = Column(Text)
+    at: Named[datetime] = Column(Instant)
+    edited_at: Named[datetime | None] = Column(Instant)
+    deleted_at: Named[datetime | None] = Column(Instant)
+
+
+class AttachmentColumns(TypedColumns):
+    """A file that a person put on a card."""
+
+    id = Column(_Id, primary_key=True)
+    card: Named[str] = Column(_Id, ForeignKey("card.id"), index=True)
+    name: Named[str] = Column(Text)
+    file: Named[str] = Column(String(200))
+    size: Named[int] = Column(BigInteger)
+    type: Named[str] = Column(String(127))
+    digest: Named[str] = Column(String(64))
+    by: Named[str] = Column(_Key)
+    at: Named[datetime] = Column(Instant)
+    deleted_at: Named[datetime | None] = Column(Instant)
+    deleted_by: Named[str | None] = Column(_Key)
+
+
 class CardItemColumns(TypedColumns):
     card: Named[str] = Column(_Id, ForeignKey("card.id"), primary_key=True)
     n: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
     product: Named[str | None] = Column(_Id, ForeignKey("product.id"))
     name: Named[str] = Column(Text)
     unit: Named[str] = Column(String(32))
-    quantity: Named[Decimal] = Column(Money)
+    quantity: Named[Decimal] = Column(Quantity)
     price: Named[Decimal] = Column(Money)
-    discount: Named[Decimal] = Column(Money, server_default="0")
+    discount: Named[Decimal] = Column(Money, server_default="0")  # per cent
     vat: Named[str] = Column(_Key)
+    by: Named[str] = Column(_Key, server_default="")  # who put or confirmed it on this card
 
 
 class TransitionColumns(TypedColumns):
@@ -408,6 +592,7 @@ class TaskColumns(TypedColumns):
     repeats: Named[int] = Column(Integer, server_default="0")
     tries: Named[int] = Column(Integer, server_default="0")
     escalated_at: Named[datetime | None] = Column(Instant)
+    version: Named[int] = Column(Integer, server_default="1")
 
 
 class HandoverColumns(TypedColumns):
@@ -429,20 +614,132 @@ class HandoverItemColumns(TypedColumns):
 
 
 class DocumentColumns(TypedColumns):
+    """A numbered paper. `data`: everything that it says, as it was when the number was given.
+
+    A further `edition` has the number of the one that it `replaces`.
+    """
+
     id = Column(_Id, primary_key=True)
     kind: Named[str] = Column(_Key)
     series: Named[str | None] = Column(_Key)
-    number: Named[int | None] = Column(Integer)
+    number: Named[int | None] = Column(Integer, index=True)
     edition: Named[int] = Column(Integer, server_default="1")
-    state: Named[str] = Column(_Key)
+    state: Named[str] = Column(_Key)  # issued | replaced | annulled
     card: Named[str | None] = Column(_Id, ForeignKey("card.id"), index=True)
     created_at: Named[datetime] = Column(Instant)
+    entity: Named[str | None] = Column(_Key)
+    label: Named[str] = Column(Text, server_default="")  # the number as it is written
+    dated: Named[date | None]
+    data: Named[str] = Column(Text, server_default="{}")
+    template: Named[str | None] = Column(_Key)
+    by: Named[str] = Column(_Key, server_default="")
+    replaces: Named[str | None] = Column(_Id, ForeignKey("document.id"))
+    ended_at: Named[datetime | None] = Column(Instant)
+    end_reason: Named[str | None] = Column(Text)
+
+
+class DocumentFileColumns(TypedColumns):
+    """A document in a format, formed once."""
+
+    document: Named[str] = Column(_Id, ForeignKey("document.id"), primary_key=True)
+    format: Named[str] = Column(String(8), primary_key=True)  # pdf | docx | odt
+    file: Named[str] = Column(String(200))
+    size: Named[int] = Column(BigInteger)
+    digest: Named[str] = Column(String(64))  # SHA-256
+    at: Named[datetime] = Column(Instant)
+
+
+class TemplateColumns(TypedColumns):
+    """A version of a template that an admin brought; those that we ship are in `templates/`."""
+
+    name: Named[str] = Column(_Key, primary_key=True)  # offer, brief …
+    format: Named[str] = Column(String(8), primary_key=True)  # typ | docx | odt | html | txt | png
+    version: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    body: Named[bytes] = Column(LargeBinary)
+    made_by: Named[str] = Column(_Key)
+    since: Named[datetime] = Column(Instant)
+    until: Named[datetime | None] = Column(Instant)
+
+
+class LetterColumns(TypedColumns):
+    """A mail to a customer. One of a `key` per card: `n` above 1 only if a person asked again.
+
+    `data`: what it is made of, frozen when its waiting ended; `subject`, `html`, `text`: as formed.
+    """
+
+    id = Column(_Id, primary_key=True)
+    card: Named[str] = Column(_Id, ForeignKey("card.id"))
+    key: Named[str] = Column(_Key)  # of [[letter]]: the business key is (card, key, n)
+    n: Named[int] = Column(Integer)
+    kind: Named[str] = Column(_Key)  # what was formed: offer | brief | thanks
+    state: Named[str] = Column(String(16))
+    reason: Named[str | None] = Column(Text)
+    contact: Named[str | None] = Column(_Id, ForeignKey("contact.id"), index=True)
+    email: Named[str | None] = Column(String(254), index=True)
+    manager: Named[str | None] = Column(_Key)
+    message_id: Named[str] = Column(String(254), unique=True)
+    document: Named[str | None] = Column(_Id, ForeignKey("document.id"))
+    subject: Named[str] = Column(Text, server_default="")
+    html: Named[str] = Column(Text, server_default="")
+    text: Named[str] = Column(Text, server_default="")
+    data: Named[str] = Column(Text, server_default="{}")
+    by: Named[str] = Column(_Key)
+    transition: Named[int | None] = Column(Integer)  # of the card, that asked for it
+    asked_at: Named[datetime] = Column(Instant)
+    wait_until: Named[datetime | None] = Column(Instant)
+    released_by: Named[str | None] = Column(_Key)
+    tries: Named[int] = Column(Integer, server_default="0")
+    token: Named[str | None] = Column(String(32))  # of whoever is sending it
+    sending_at: Named[datetime | None] = Column(Instant, index=True)
+    sent_at: Named[datetime | None] = Column(Instant)
+    changed_at: Named[datetime] = Column(Instant)
+
+
+class SuppressedColumns(TypedColumns):
+    """An address that gets no mail: of one purpose, or (``) of none at all."""
+
+    email: Named[str] = Column(String(254), primary_key=True)
+    purpose: Named[str] = Column(_Key, primary_key=True, server_default="")
+    reason: Named[str] = Column(_Key)  # opt_out | bounce | complaint | person
+    by: Named[str] = Column(_Key)
+    since: Named[datetime] = Column(Instant)
+
+
+class JobColumns(TypedColumns):
+    """Work after the answer. `key`: the same work is asked for once; `due_at` of a leased one:
+    when its lease ends, and whoever looks then takes it over with a new `token`.
+    """
+
+    id = Column(_Id, primary_key=True)
+    kind: Named[str] = Column(_Key)
+    payload: Named[str] = Column(Text, server_default="{}")
+    key: Named[str | None] = Column(String(320), unique=True)
+    state: Named[str] = Column(String(8))  # ready | leased | done | dead
+    due_at: Named[datetime] = Column(Instant)
+    attempts: Named[int] = Column(Integer, server_default="0")
+    token: Named[str | None] = Column(String(32))
+    error: Named[str | None] = Column(Text)
+    created_at: Named[datetime] = Column(Instant)
+    ended_at: Named[datetime | None] = Column(Instant, index=True)
+
+
+class BackupColumns(TypedColumns):
+    """A backup that was made, where it lies and whether it could be restored."""
+
+    id = Column(_Id, primary_key=True)
+    at: Named[datetime] = Column(Instant, index=True)
+    place: Named[str] = Column(Text)
+    size: Named[int] = Column(BigInteger)
+    digest: Named[str] = Column(String(64))
+    state: Named[str] = Column(String(16))  # made | tried | failed | gone
+    tried_at: Named[datetime | None] = Column(Instant)
+    error: Named[str | None] = Column(Text)
 
 
 class CustomFieldColumns(TypedColumns):
     key = Column(_Key, primary_key=True)
     noun: Named[str] = Column(_Key)
-    type: Named[str] = Column(_Key)
+    type: Named[str] = Column(_Key)  # text | number | date | flag | choice
     name: Named[str] = Column(Text)
 
 
@@ -454,7 +751,15 @@ class CustomValueColumns(TypedColumns):
     instant: Named[datetime | None] = Column(Instant)
 
 
-card = Table("card", metadata, CardColumns)
+card = Table(
+    "card",
+    metadata,
+    CardColumns,
+    Index("ix_card_pipeline_status", "pipeline", "status", "status_at", "id"),
+)
+card_contact = Table("card_contact", metadata, CardContactColumns)
+note = Table("note", metadata, NoteColumns)
+attachment = Table("attachment", metadata, AttachmentColumns)
 card_item = Table("card_item", metadata, CardItemColumns)
 transition = Table("transition", metadata, TransitionColumns)
 responsibility = Table("responsibility", metadata, ResponsibilityColumns)
@@ -489,12 +794,70 @@ task = Table(
         sqlite_where=text("open_for IS NOT NULL"),
         postgresql_where=text("open_for IS NOT NULL"),
     ),
+    Index(
+        "ix_task_to_do",
+        "owner",
+        "due_at",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
+    Index(
+        "ix_task_remind_at",
+        "remind_at",
+        sqlite_where=text("remind_at IS NOT NULL"),
+        postgresql_where=text("remind_at IS NOT NULL"),
+    ),
 )
 handover = Table("handover", metadata, HandoverColumns)
 handover_item = Table("handover_item", metadata, HandoverItemColumns)
 document = Table(
     "document", metadata, DocumentColumns, UniqueConstraint("series", "number", "edition")
 )
+document_file = Table("document_file", metadata, DocumentFileColumns)
+template = Table(
+    "template",
+    metadata,
+    TemplateColumns,
+    Index(
+        "uq_template_current",
+        "name",
+        "format",
+        unique=True,
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+)
+letter = Table(
+    "letter",
+    metadata,
+    LetterColumns,
+    UniqueConstraint("card", "key", "n"),
+    Index(
+        "ix_letter_open",
+        "state",
+        sqlite_where=text("state NOT IN ('sent', 'cancelled')"),
+        postgresql_where=text("state NOT IN ('sent', 'cancelled')"),
+    ),
+)
+suppressed = Table("suppressed", metadata, SuppressedColumns)
+job = Table(
+    "job",
+    metadata,
+    JobColumns,
+    Index(
+        "ix_job_due",
+        "due_at",
+        sqlite_where=text("state IN ('ready', 'leased')"),
+        postgresql_where=text("state IN ('ready', 'leased')"),
+    ),
+    Index(
+        "ix_job_dead",
+        "ended_at",
+        sqlite_where=text("state = 'dead'"),
+        postgresql_where=text("state = 'dead'"),
+    ),
+)
+backup = Table("backup", metadata, BackupColumns)
 custom_field = Table("custom_field", metadata, CustomFieldColumns)
 custom_value = Table("custom_value", metadata, CustomValueColumns)
 
@@ -531,7 +894,9 @@ class CallColumns(TypedColumns):
     entity: Named[str | None] = Column(_Key)
     source: Named[str | None] = Column(_Key)
     outcome: Named[str | None] = Column(_Key)
+    written_up_at: Named[datetime | None] = Column(Instant)  # its manager said what came of it
     note: Named[str | None] = Column(Text)
+    unrecorded_at: Named[datetime | None] = Column(Instant)  # asked for: this call's sound goes
     over_at: Named[datetime | None] = Column(Instant)  # by our clock, for the 24 h of its id
     waiting_since: Named[datetime | None] = Column(Instant)  # its place among those who wait
 
@@ -580,6 +945,32 @@ class RecordingColumns(TypedColumns):
     digest: Named[str] = Column(String(64))  # SHA-256
     seconds: Named[float | None]
     at: Named[datetime] = Column(Instant)
+    peaks: Named[str | None] = Column(Text)  # how loud, for drawing: JSON
+    transcript: Named[str | None] = Column(Text)  # what was said: JSON
+    said: Named[str | None] = Column(Text)  # the same as it is looked up
+    deleted_at: Named[datetime | None] = Column(Instant)  # the file is gone, by `deleted_by`
+    deleted_by: Named[str | None] = Column(_Key)  # a person's key, or `retention`
+
+
+class FetchColumns(TypedColumns):
+    """A recording that lies at the PBX, and what became of fetching it.
+
+    `recording`: the file that came; without one `state` and `reason` say why not.
+    """
+
+    id = Column(_Id, primary_key=True)
+    account: Named[str] = Column(_Key)
+    ref: Named[str] = Column(String(256))  # the PBX's id of it, else made of the address
+    call: Named[str] = Column(_Id, ForeignKey("call.id"), index=True)
+    leg: Named[str | None] = Column(String(256))
+    kind: Named[str] = Column(String(16))  # talk | message
+    url: Named[str | None] = Column(Text)
+    state: Named[str] = Column(String(16))  # waiting | kept | missing | refused | unwanted
+    reason: Named[str | None] = Column(Text)
+    tries: Named[int] = Column(Integer, server_default="0")
+    asked_at: Named[datetime] = Column(Instant)
+    settled_at: Named[datetime | None] = Column(Instant)
+    recording: Named[str | None] = Column(_Id, ForeignKey("recording.id"))
 
 
 class CallOrderColumns(TypedColumns):
@@ -729,6 +1120,22 @@ class NoticeColumns(TypedColumns):
     manager: Named[str | None] = Column(_Key)
 
 
+class OutboxColumns(TypedColumns):
+    """What programs outside are still to be told of, in the order of commits; gone once asked for.
+
+    `event`: as the world knows it, the same however often it is sent; of rings, which are one for
+    each manager, it is empty.
+    """
+
+    id = Column(_Big, primary_key=True)
+    at: Named[datetime] = Column(Instant)
+    kind: Named[str] = Column(_Key)
+    event: Named[str] = Column(_Id)
+    call: Named[str | None] = Column(_Id)
+    card: Named[str | None] = Column(_Id)
+    data: Named[str] = Column(Text, server_default="{}")
+
+
 call = Table(
     "call",
     metadata,
@@ -767,9 +1174,34 @@ leg = Table(
         postgresql_where=text("hold IS NOT NULL"),
     ),
     Index("ix_leg_manager_answered_at", "manager", "answered_at"),
+    Index("ix_leg_manager_ring_from", "manager", "ring_from"),
     Index("ix_leg_dial_answered_at", "account", "dial", "answered_at"),
 )
-recording = Table("recording", metadata, RecordingColumns, UniqueConstraint("account", "ref"))
+recording = Table(
+    "recording",
+    metadata,
+    RecordingColumns,
+    UniqueConstraint("account", "ref"),
+    Index(
+        "ix_recording_kept",
+        "at",
+        "id",
+        sqlite_where=text("deleted_at IS NULL"),
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
+)
+fetch = Table(
+    "fetch",
+    metadata,
+    FetchColumns,
+    UniqueConstraint("account", "ref"),
+    Index(
+        "ix_fetch_waiting",
+        "asked_at",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+)
 call_order = Table("call_order", metadata, CallOrderColumns)
 decision = Table("decision", metadata, DecisionColumns)
 event = Table(
@@ -810,3 +1242,4 @@ pulse = Table("pulse", metadata, PulseColumns)
 business_event = Table("business_event", metadata, BusinessEventColumns)
 # Ids never begin again: browsers come back with the last one they saw.
 notice = Table("notice", metadata, NoticeColumns, sqlite_autoincrement=True)
+outbox = Table("outbox", metadata, OutboxColumns)

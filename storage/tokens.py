@@ -16,13 +16,14 @@ from storage.tables import token
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:
-    """What is known of a token. `revoked_at` None: it is good."""
+    """What is known of a token. `revoked_at` None: it is good; `manager`: as whom it asks."""
 
     id: str
     name: str
     role: Role
     created_at: datetime
     revoked_at: datetime | None = None
+    manager: str | None = None
 
 
 def digest_of(text: str) -> str:
@@ -34,20 +35,25 @@ def find_token(conn: Connection, text: str) -> TokenInfo | None:
     """The token that this text is; None for a wrong or a revoked one."""
     c = token.c
     row = conn.execute(
-        select(c.id, c.name, c.role, c.created_at).where(
+        select(c.id, c.name, c.role, c.created_at, c.manager).where(
             c.digest == digest_of(text), c.revoked_at.is_(None)
         )
     ).one_or_none()
-    return TokenInfo(row.id, row.name, cast("Role", row.role), row.created_at) if row else None
+    if row is None:
+        return None
+    role = cast("Role", row.role)
+    return TokenInfo(row.id, row.name, role, row.created_at, manager=row.manager)
 
 
 def tokens(conn: Connection) -> list[TokenInfo]:
     """All tokens by name, the revoked ones too."""
     c = token.c
     return [
-        TokenInfo(row.id, row.name, cast("Role", row.role), row.created_at, row.revoked_at)
+        TokenInfo(
+            row.id, row.name, cast("Role", row.role), row.created_at, row.revoked_at, row.manager
+        )
         for row in conn.execute(
-            select(c.id, c.name, c.role, c.created_at, c.revoked_at).order_by(c.name)
+            select(c.id, c.name, c.role, c.created_at, c.revoked_at, c.manager).order_by(c.name)
         )
     ]
 
@@ -58,6 +64,7 @@ def keep(conn: Connection, one: TokenInfo, digest: str) -> bool:
     values = {
         "id": one.id,
         "role": one.role,
+        "manager": one.manager,
         "digest": digest,
         "created_at": one.created_at,
         "revoked_at": None,

@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,6 +101,7 @@ class House:
             "CALLROUTER_DATA_DIR": str(self.data_dir),
             "CALLROUTER_DATABASE_URL": self.database_url,
             "CALLROUTER_SECRET_KEY": self.secret_key,
+            "CALLROUTER_FILES_SHARED": "1",  # each node of a test has a folder of its own
             **self.environ,
         }
 
@@ -160,6 +161,18 @@ class House:
         finally:
             if server.process.poll() is None:
                 await server.stop()
+
+    @contextmanager
+    def standing(self, setup: str) -> Iterator[None]:
+        """A server with this setup, for tests that share it: each has an event loop of its own."""
+        self.data_dir.mkdir()
+        asyncio.run(self.apply(setup))
+        server = self.open()
+        try:
+            asyncio.run(server.ready())
+            yield
+        finally:
+            asyncio.run(server.stop())
 
 
 @dataclass

@@ -22,7 +22,10 @@ def test_without_a_word_everything_has_a_default() -> None:
         ("DATABASE_URL", "sqlite:///", "sqlite:///PATH"),
         ("DATABASE_URL", "postgresql://x/y", "CALLROUTER_SECRET_KEY"),
         ("SECRET_KEY", "short", "16"),
+        ("FILES_URL", "/var/files", "file:///PATH and s3://BUCKET/PREFIX"),
+        ("FILES_SHARED", "yes", "1 and 0"),
         ("PUBLIC_URL", "calls.example.com", "https://"),
+        ("SMTP_URL", "smtp.example.com", "smtp://USER:PASSWORD@HOST:PORT"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, nonsense", "nonsense"),
     ],
 )

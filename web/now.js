@@ -1,5 +1,7 @@
 // "Calls now": puts what the server pushes into the page. The server renders and escapes all HTML.
 
+import { follow, listen } from "./live.js";
+import { quiet } from "./quiet.js";
 import { fragment, redraw, redrawOne } from "./redraw.js";
 import { tick, trustClock } from "./timers.js";
 
@@ -9,7 +11,6 @@ const screen = document.getElementById("screen");
 const open = document.getElementById("open");
 const over = document.getElementById("over");
 const parts = { team: document.getElementById("team"), owed: document.getElementById("owed") };
-const link = document.getElementById("link");
 const said = document.getElementById("said");
 const dialSaid = document.getElementById("dial-said");
 
@@ -134,24 +135,19 @@ function label(row) {
   row.querySelector("h3").after(tag);
 }
 
-// The stream
+quiet(); // what they change comes by itself
 
-function connect() {
-  const stream = new EventSource(`/events?after=${screen.dataset.last}`);
-  stream.addEventListener("open", () => online(true));
-  stream.addEventListener("error", () => {
-    online(false);
-    // The browser comes back by itself, except when it was refused: then it is not let in any more.
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
-  });
-  stream.addEventListener("changes", (event) => change(JSON.parse(event.data)));
-  stream.addEventListener("reload", () => location.reload());
-  stream.addEventListener("setup", () => screen.dataset.empty && location.reload());
-}
+// What comes
 
-function change({ calls, now, ...html }) {
+listen("changes", change);
+listen("reload", () => location.reload());
+listen("setup", () => screen.dataset.empty && location.reload());
+listen("stale", refresh);
+
+function change({ calls, now, gone = [], ...html }) {
   trustClock(now);
   if (screen.dataset.empty && calls.length) begin();
+  for (const id of gone) document.getElementById(`call-${id}`)?.remove(); // another's by now
   calls.sort((one, other) => (one.id < other.id ? -1 : 1)).forEach(show);
   count();
   for (const [name, part] of Object.entries(parts)) {
@@ -160,61 +156,20 @@ function change({ calls, now, ...html }) {
   tick();
 }
 
-// Small forms in the parts that are pushed: sent without leaving the page
-
-const sending = new WeakSet();
-
-document.addEventListener("submit", async (event) => {
-  const form = event.target;
-  if (form.dataset.quiet === undefined) return;
-  event.preventDefault();
-  if (sending.has(form)) return;
-  sending.add(form);
-  const refused = await send(form, new URLSearchParams(new FormData(form, event.submitter)));
-  sending.delete(form);
-  form.querySelector(".form-said").textContent = refused;
-  if (!refused) done(form);
-});
-
-/** Sends a form; gives what was said against it, "" for nothing. */
-async function send(form, fields) {
-  try {
-    const answer = await fetch(form.getAttribute("action"), {
-      method: "POST",
-      body: fields,
-      headers: { Accept: "application/json" },
-    });
-    if (answer.status === 401) location.reload(); // the visit is over: the page says what to do
-    return answer.ok ? "" : ((await answer.json()).says ?? screen.dataset.refused);
-  } catch {
-    return screen.dataset.refused;
-  }
+/** Where no stream comes through, the page is asked for anew when there is news. */
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const calls = [...fresh.querySelectorAll(".call")];
+  const html = {};
+  for (const name of Object.keys(parts)) html[name] = fresh.getElementById(name)?.innerHTML;
+  change({
+    calls: calls.map((one) => ({ id: one.dataset.id, html: one.outerHTML })),
+    now: Number(fresh.getElementById("screen").dataset.now),
+    ...html,
+  });
 }
-
-function done(form) {
-  form.reset();
-  const menu = form.closest("details.menu");
-  if (!menu?.open) return;
-  const held = menu.contains(document.activeElement);
-  menu.open = false;
-  if (held) menu.querySelector("summary").focus();
-}
-
-// One menu at a time
-
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
-  }
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  const menu = document.querySelector("details.menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
 
 /** The first call of all: the way to it has been gone. */
 function begin() {
@@ -224,10 +179,5 @@ function begin() {
   document.getElementById("owed").hidden = false;
 }
 
-function online(yes) {
-  link.classList.toggle("off", !yes);
-  link.lastElementChild.textContent = yes ? link.dataset.on : link.dataset.off;
-}
-
 document.querySelectorAll(".call").forEach(find);
-connect();
+follow(Number(screen.dataset.last));

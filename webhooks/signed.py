@@ -50,6 +50,19 @@ def check_signature(hook: RawHook, secrets: Sequence[bytes]) -> None:
         raise ForgedHook("wrong signature")
 
 
+def signatures(
+    secrets: Sequence[bytes], hook_id: str, sent_at: int, body: bytes
+) -> tuple[tuple[str, str], ...]:
+    """The headers of what we send, signed with every secret, so that one may be changed."""
+    signed = f"{hook_id}.{sent_at}.".encode() + body
+    given = [_sign(key, signed).decode() for one in secrets if (key := signing_key(one))]
+    return (
+        ("webhook-id", hook_id),
+        ("webhook-timestamp", str(sent_at)),
+        ("webhook-signature", " ".join(given)),
+    )
+
+
 def webhook_id(hook: RawHook) -> str:
     """The id of a signed request, the same whenever it is sent again. Raises ForgedHook."""
     found = _only(hook, "webhook-id")

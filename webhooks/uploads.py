@@ -20,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from callrouter import metrics
 from callrouter.domain.audio import FIRST, HEAD, MEDIA_TYPES, AudioType, read_wav, type_of
 from callrouter.flows.recordings import Upload
-from storage.files import NoRoom
+from storage.files import FilesSilent, NoRoom
 from storage.recordings import RecordingKind
 from webhooks.errors import (
     NOT_KEPT,
@@ -119,6 +119,9 @@ class UploadDoor:
         except NoRoom:
             answer = NO_ROOM
             log.error("no_room_for_recordings", account=hook.account[:64])  # noqa: TRY400
+        except FilesSilent as error:
+            answer = NOT_KEPT
+            log.error("files_silent", error=str(error))  # noqa: TRY400
         except Exception:
             log.exception("recording_failed", account=hook.account[:64])
             answer = NOT_KEPT

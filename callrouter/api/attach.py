@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
+from functools import cache
 
 from aiohttp import web
 
 from callrouter.api import (
+    accounts,
+    alarms,
+    attachments,
+    audit,
     blocks,
+    board,
     calls,
+    card_contacts,
     cards,
+    condition,
     contacts,
+    documents,
+    fetching,
+    figure_lists,
+    figures,
+    hooks,
+    imports,
+    items,
+    jobs,
     leads,
+    letters,
     managers,
+    merges,
+    notes,
     obligations,
+    products,
+    readiness,
     recordings,
+    replays,
     route,
+    search,
+    setup,
+    tasks,
+    templates,
+    unrecorded,
+    users,
 )
 from callrouter.api.keys import Keys
 from callrouter.api.layer import Operation, serve
@@ -26,7 +55,44 @@ from callrouter.service import Service
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     operation
-    for noun in (contacts, cards, leads, calls, recordings, managers, route, blocks, obligations)
+    for noun in (
+        contacts,
+        merges,
+        cards,
+        card_contacts,
+        board,
+        notes,
+        attachments,
+        items,
+        products,
+        leads,
+        letters,
+        calls,
+        recordings,
+        fetching,
+        managers,
+        route,
+        replays,
+        blocks,
+        obligations,
+        tasks,
+        search,
+        unrecorded,
+        documents,
+        templates,
+        users,
+        setup,
+        imports,
+        accounts,
+        hooks,
+        audit,
+        condition,
+        alarms,
+        jobs,
+        readiness,
+        figures,
+        figure_lists,
+    )
     for operation in noun.routes.operations
 )
 
@@ -46,10 +112,15 @@ def attach(api: web.Application, operations: tuple[Operation, ...], service: Ser
     keys = Keys(service)
     for operation in operations:
         api.router.add_route(operation.method, operation.path, serve(operation, service, keys))
-    document = json.dumps(describe(operations), ensure_ascii=False).encode()
+
+    @cache
+    def document() -> bytes:
+        """Made when it is first asked for: it takes longer than all else of a start."""
+        return json.dumps(describe(operations), ensure_ascii=False).encode()
 
     async def get_document(_: web.Request) -> web.Response:
         """It holds nothing but what is public, so it needs no token."""
-        return web.Response(body=document, content_type="application/json")
+        body = await asyncio.to_thread(document)
+        return web.Response(body=body, content_type="application/json")
 
     api.router.add_route("GET", "/openapi.json", get_document)

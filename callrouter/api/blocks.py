@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from callrouter.api.fields import Given, Instant, Paged, Reason, Text
-from callrouter.api.layer import READERS, WRITERS, Asked, Reply, Routes
+from callrouter.api.layer import Asked, Reply, Routes
 from callrouter.api.problems import FieldProblem, Problem
 from callrouter.domain.blocks import BlockOrigin, CannotBlock, read_blocked
 from callrouter.flows.blocks import block, unblock
@@ -71,7 +71,7 @@ class BlockPage:
     next: str | None
 
 
-@routes.get("/blocks", roles=READERS)
+@routes.get("/blocks", right="look")
 async def list_blocks(asked: Asked, query: BlocksQuery) -> BlockPage:
     """The blocks that stand now: first the list, the newest first, then setup.toml's."""
     service = asked.service
@@ -87,7 +87,7 @@ async def list_blocks(asked: Asked, query: BlocksQuery) -> BlockPage:
     return BlockPage(tuple(_block(view) for view in found.items), last)
 
 
-@routes.post("/blocks", roles=WRITERS, status=201, others=(200,))
+@routes.post("/blocks", right="work", status=201, others=(200,))
 async def block_number(asked: Asked, body: NewBlock) -> Reply[Block]:
     """Reject this number's calls from now on; they make no contact and no card.
 
@@ -113,7 +113,7 @@ async def block_number(asked: Asked, body: NewBlock) -> Reply[Block]:
     return Reply(_block(view), 201 if new else 200)
 
 
-@routes.delete("/blocks/{id}", roles=WRITERS)
+@routes.delete("/blocks/{id}", right="work")
 async def unblock_number(asked: Asked, path: BlockPath) -> Block:
     """Take a number off the list; gives the block as it stood.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import ceil
 from typing import Annotated
 
@@ -11,8 +12,21 @@ from pydantic import Field
 
 from callrouter import ordering
 from callrouter.api.decisions import Told, decision_body, sentence_of
-from callrouter.api.fields import ById, Given, Id, Instant, Key, Note, Paged, Text
-from callrouter.api.layer import READERS, WRITERS, Asked, Routes
+from callrouter.api.fetches import RecordingFetch, fetch_body
+from callrouter.api.fields import (
+    ById,
+    Cursor,
+    Given,
+    Id,
+    Instant,
+    Key,
+    Note,
+    Paged,
+    Text,
+    cursor_at,
+    place_of,
+)
+from callrouter.api.layer import Asked, Routes
 from callrouter.api.leads import unfit
 from callrouter.api.lines import line_called
 from callrouter.api.openapi import PREFIX
@@ -23,13 +37,15 @@ from callrouter.domain.outcomes import Outcome
 from callrouter.domain.people import PEOPLE_KEPT, PersonReason, Ranked
 from callrouter.domain.phones import CallerKind, read_number
 from callrouter.domain.setup import Language, Setup
-from callrouter.flows.choose_contact import NoSuchCall, NotOfNumber, choose_contact
+from callrouter.flows.choose_contact import NotOfNumber, choose_contact
+from callrouter.flows.no_such import NoSuchCall
 from callrouter.flows.order_call import Wanted
 from callrouter.flows.outcomes import say_outcome
 from callrouter.flows.people import BadFields
-from storage import listing, orders
+from callrouter.flows.seeing import check_speaking, within
+from storage import fetches, listing, orders
+from storage.fetches import Fetch
 from storage.listing import (
-    CallPlace,
     CallView,
     DecisionView,
     LegView,
@@ -40,14 +56,6 @@ routes = Routes()
 
 NO_SUCH_CALL = Problem(404, "There is no such call.")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
-
-# The call's start in milliseconds since 1970 and its id.
-Cursor = Annotated[
-    str, Field(pattern=r"^[0-9]{1,13}-[0-9A-HJKMNP-TV-Z]{26}$", min_length=28, max_length=40)
-]
-
 
 class CallsQuery(Paged):
     state: State | None = None
@@ -56,8 +64,13 @@ class CallsQuery(Paged):
     caller: Annotated[
         Text | None, Field(description="A number in any spelling, or `anonymous`.")
     ] = None
+    contact: Annotated[Id | None, Field(description="Whose call it is.")] = None
     since: Annotated[Instant | None, Field(description="Begun then or later.")] = None
     until: Annotated[Instant | None, Field(description="Begun before then.")] = None
+    said: Annotated[
+        Text | None,
+        Field(description="Words in the text of a recording, where recordings are transcribed."),
+    ] = None
     cursor: Cursor | None = None
 
 
@@ -182,10 +195,14 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class CallWithPeople(Call):
-    """`people`: all who have the call's number now, the likeliest first."""
+    """`people`: all who have the call's number now, the likeliest first.
+
+    `fetches`: recordings that the PBX keeps, and what became of fetching each.
+    """
 
     people: tuple[PersonOfNumber, ...]
     ordered: Ordered | None
+    fetches: tuple[RecordingFetch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +240,7 @@ class WhyOfCall:
     decisions: tuple[ToldAt, ...]
 
 
-@routes.get("/calls", roles=READERS)
+@routes.get("/calls", right="look")
 async def list_calls(asked: Asked, query: CallsQuery) -> CallPage:
     """Calls with their attempts, the newest first."""
     setup = asked.service.setups.current
@@ -234,17 +251,19 @@ async def list_calls(asked: Asked, query: CallsQuery) -> CallPage:
         line=None if query.line is None else _line(query.line, setup),
         manager=query.manager,
         caller=query.caller,
+        contact=query.contact,
         region=setup.company.region,
         since=query.since,
         until=query.until,
-        after=_place(query.cursor) if query.cursor else None,
+        said=query.said,
+        after=place_of(query.cursor),
         limit=query.limit,
     )
-    last = _cursor(found.items[-1]) if found.more else None
+    last = cursor_of(found.items[-1]) if found.more else None
     return CallPage(tuple(call_body(view) for view in found.items), last)
 
 
-@routes.get("/calls/{id}", roles=READERS)
+@routes.get("/calls/{id}", right="look")
 async def get_call(asked: Asked, path: ById) -> CallWithPeople:
     """One call with its attempts, who has its number, and who ordered it."""
     database = asked.service.database
@@ -254,18 +273,20 @@ async def get_call(asked: Asked, path: ById) -> CallWithPeople:
     order = None
     if found[0].direction != "in":
         order = await database.read(orders.of_call, found[0].account, found[0].call_id)
-    return _with_people(*found, order)
+    fetched = await database.read(fetches.of_call, path.id)
+    return _with_people(*found, order, fetched)
 
 
-@routes.post("/calls", roles=WRITERS, status=202)
+@routes.post("/calls", right="work", status=202)
 async def order_call(asked: Asked, body: NewCall) -> OrderedCall:
     """Click-to-call: let the PBX ring the manager's phone, and then the number.
 
     Asked again for the same manager and number within 15 seconds, it gives the first order and
     makes no second call. `in_doubt`: what became of it is unknown (no answer in time), and it is
-    not sent again by itself. 409: the account has no click-to-call. 502 and 503 say what the
-    provider said: no call was made.
+    not sent again by itself. 403: another's phone rings only for who may `assign`. 409: the account
+    has no click-to-call. 502 and 503 say what the provider said: no call was made.
     """
+    check_speaking(asked.viewer, body.manager)
     try:
         order = await ordering.order_call(
             asked.service, Wanted(body.manager, body.number, body.line), by=asked.by
@@ -283,7 +304,7 @@ async def order_call(asked: Asked, body: NewCall) -> OrderedCall:
     return OrderedCall(order.id, order.call_ref, order.state, order.reason)
 
 
-@routes.patch("/calls/{id}", roles=WRITERS)
+@routes.patch("/calls/{id}", right="work")
 async def change_call(asked: Asked, path: ById, body: CallChange) -> CallWithPeople:
     """Say that another of the number's people called; later calls of the number are his too.
 
@@ -293,6 +314,10 @@ async def change_call(asked: Asked, path: ById, body: CallChange) -> CallWithPeo
     service = asked.service
     try:
         await service.database.write(
+            within,
+            asked.viewer,
+            "call",
+            path.id,
             choose_contact,
             path.id,
             body.contact,
@@ -307,7 +332,7 @@ async def change_call(asked: Asked, path: ById, body: CallChange) -> CallWithPeo
     return await get_call(asked, path)
 
 
-@routes.post("/calls/{id}/outcome", roles=WRITERS)
+@routes.post("/calls/{id}/outcome", right="work")
 async def say_call_outcome(asked: Asked, path: ById, body: NewOutcome) -> CallOutcome:
     """Keep what came of a call; the same again changes nothing.
 
@@ -318,6 +343,10 @@ async def say_call_outcome(asked: Asked, path: ById, body: NewOutcome) -> CallOu
     service = asked.service
     try:
         said = await service.database.write(
+            within,
+            asked.viewer,
+            "call",
+            path.id,
             say_outcome,
             path.id,
             body.outcome,
@@ -338,7 +367,7 @@ async def say_call_outcome(asked: Asked, path: ById, body: NewOutcome) -> CallOu
     )
 
 
-@routes.get("/calls/{id}/why", roles=READERS)
+@routes.get("/calls/{id}/why", right="look")
 async def get_why(asked: Asked, path: ById) -> WhyOfCall:
     """Why a call went where it went.
 
@@ -374,13 +403,17 @@ def why_body(
 
 
 def _with_people(
-    view: CallView, people: tuple[Ranked, ...], order: StoredOrder | None
+    view: CallView,
+    people: tuple[Ranked, ...],
+    order: StoredOrder | None,
+    fetched: Sequence[Fetch],
 ) -> CallWithPeople:
     call = call_body(view)
     return CallWithPeople(
         **{field.name: getattr(call, field.name) for field in fields(call)},
         people=tuple(PersonOfNumber(one.contact, one.name, one.reasons) for one in people),
         ordered=Ordered(order.id, order.by, order.at) if order else None,
+        fetches=tuple(fetch_body(one) for one in fetched),
     )
 
 
@@ -455,10 +488,5 @@ def _line(text: str, setup: Setup) -> str:
     return read_number(text, setup.company.region) or text
 
 
-def _cursor(view: CallView) -> str:
-    return f"{(view.started_at - _EPOCH) // _MS}-{view.id}"
-
-
-def _place(cursor: str) -> CallPlace:
-    moment, _, id_ = cursor.partition("-")
-    return _EPOCH + int(moment) * _MS, id_
+def cursor_of(view: CallView) -> str:
+    return cursor_at(view.started_at, view.id)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
+
+from callrouter.flows.fields import read_day, read_decimal
 
 # RFC 3339, 5.6. A `+` that was not escaped in a query arrives as a space.
 _INSTANT = re.compile(
@@ -41,6 +44,20 @@ def _read_in_our_time(text: object) -> datetime:
     return moment
 
 
+def _read_money(given: object) -> Decimal:
+    """Raises ValueError; a float stands for what was written."""
+    amount = read_decimal(given)
+    if amount is None:
+        raise ValueError("a sum of money is needed, like 1234.50")
+    return amount
+
+
+def _read_flag(text: object) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false is needed")
+    return text == "true"
+
+
 def write_instant(moment: datetime) -> str:
     """As `2026-03-02T06:00:00.000Z`."""
     utc = moment.astimezone(UTC).isoformat(timespec="milliseconds")
@@ -64,11 +81,52 @@ OurTime = Annotated[
         {"type": "string", "format": "date-time", "pattern": _OUR_TIME}, mode="validation"
     ),
 ]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_read_money),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "exclusiveMaximum": 10**13},
+                {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$"},
+            ]
+        },
+        mode="validation",
+    ),
+]
+Flag = Annotated[bool, BeforeValidator(_read_flag)]  # in a query
+Day = Annotated[
+    date,
+    BeforeValidator(read_day),
+    WithJsonSchema({"type": "string", "format": "date"}, mode="validation"),
+]
 Text = Annotated[str, Field(max_length=128), AfterValidator(_without_nul)]
 Reason = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
 Note = Annotated[str, Field(max_length=2000), AfterValidator(_without_nul)]
 Key = Annotated[str, Field(max_length=64), AfterValidator(_without_nul)]
+OwnFields = Annotated[dict[Key, Note | int | float | bool | None], Field(max_length=100)]
+OwnValue = str | Decimal | date | bool
 Id = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$", min_length=26, max_length=26)]
+
+# Of a list by moments: the last item's, in milliseconds since 1970, and its id.
+Cursor = Annotated[
+    str, Field(pattern=r"^[0-9]{1,13}-[0-9A-HJKMNP-TV-Z]{26}$", min_length=28, max_length=40)
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def cursor_at(moment: datetime, id_: str) -> str:
+    return f"{(moment - _EPOCH) // _MS}-{id_}"
+
+
+def place_of(cursor: str | None) -> tuple[datetime, str] | None:
+    """Behind which item a page begins; None: it is the first."""
+    if cursor is None:
+        return None
+    moment, _, id_ = cursor.partition("-")
+    return _EPOCH + int(moment) * _MS, id_
 
 
 class Given(BaseModel):
@@ -88,7 +146,11 @@ class Paged(Given):
 
 
 def plain(value: Any) -> str:  # noqa: ANN401  whatever json cannot write by itself
-    """For json.dumps: moments as everywhere."""
+    """For json.dumps: moments as everywhere, days as `2026-03-02`, exact figures as texts."""
     if isinstance(value, datetime):
         return write_instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     raise TypeError(f"no way is known to write a {type(value).__name__}")

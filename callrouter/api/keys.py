@@ -1,16 +1,15 @@
-"""Who asks: Bearer tokens (RFC 6750) and what each role may do."""
+"""Who asks: Bearer tokens (RFC 6750), and what each may do."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web
 
 from callrouter.api.problems import Problem
-from callrouter.domain.setup import Role
+from callrouter.domain.rights import RIGHTS, Right, Viewer, viewer_of
 from callrouter.service import Service
 from storage.tokens import TokenInfo, digest_of, find_token
 
@@ -28,8 +27,8 @@ class Keys:
         self._service = service
         self._good: dict[str, tuple[TokenInfo, datetime]] = {}
 
-    async def check(self, request: web.Request, roles: Collection[Role]) -> TokenInfo:
-        """The token of a request whose role is one of these. Raises Problem."""
+    async def check(self, request: web.Request, right: Right) -> tuple[TokenInfo, Viewer]:
+        """The token of a request, and for whom it asks, who has this right. Raises Problem."""
         sent = _BEARER.fullmatch(request.headers.get("Authorization", ""))
         token = await self._find(sent[1]) if sent else None
         if token is None:
@@ -40,10 +39,23 @@ class Keys:
                 "(`callrouter token add NAME --role admin` makes one).",
                 headers={"WWW-Authenticate": challenge},
             )
-        if token.role not in roles:
-            allowed = ", ".join(sorted(roles))
-            raise Problem(403, f"A token of role {token.role} may not do this; allowed: {allowed}.")
-        return token
+        viewer = self._viewer(token)
+        if not viewer.may(right):
+            allowed = ", ".join(sorted(role for role, rights in RIGHTS.items() if right in rights))
+            raise Problem(
+                403, f"A token of role {viewer.role} may not do this; allowed: {allowed}."
+            )
+        return token, viewer
+
+    def _viewer(self, token: TokenInfo) -> Viewer:
+        """Of a token of a person's: he, as Setup has him now; else a program that sees all."""
+        if token.manager is None:
+            return Viewer(token.role)
+        setup = self._service.setups.current
+        manager = setup.managers.get(token.manager)
+        if manager is None or not manager.active:
+            raise Problem(403, "The manager of this token is not active in the setup.")
+        return viewer_of(manager, setup, self._service.clock())
 
     async def _find(self, text: str) -> TokenInfo | None:
         now, digest = self._service.clock(), digest_of(text)

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from callrouter.api.fields import Given, Key, OurTime, Text
-from callrouter.api.layer import WRITERS, Asked, Routes
+from callrouter.api.layer import Asked, Routes
 from callrouter.api.problems import FieldProblem, Problem
 from callrouter.flows.leads import Agrees, Lead, take_lead
 from callrouter.flows.people import BadFields
@@ -88,7 +88,7 @@ class TakenLead:
     new: bool
 
 
-@routes.post("/leads", roles=WRITERS, status=201)
+@routes.post("/leads", right="work", status=201)
 async def add_lead(asked: Asked, body: NewLead) -> TakenLead:
     """Take a lead: it gets a contact and a card, and somebody owes a call back.
 

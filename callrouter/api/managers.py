@@ -10,16 +10,19 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from callrouter.api.fields import Given, Id, Key, OurTime, Paged, Reason
-from callrouter.api.layer import READERS, WRITERS, Asked, Routes
+from callrouter.api.layer import Asked, Routes
 from callrouter.api.problems import FieldProblem, Problem
 from callrouter.domain.managers import CoolReason, PresenceState
 from callrouter.domain.setup import Manager as Person
 from callrouter.flows.presence import EndHasCome, say
+from callrouter.flows.seeing import check_speaking
 from callrouter.flows.staff import AtDesk, ManagerState, managers_now
 from storage import handovers
 from storage.handovers import Noun
 
 routes = Routes()
+
+_NO_SUCH_MANAGER = Problem(404, "There is no such manager.")
 
 
 class ManagersQuery(Paged):
@@ -86,7 +89,7 @@ class ManagerPage:
     next: str | None
 
 
-@routes.get("/managers", roles=READERS)
+@routes.get("/managers", right="look")
 async def list_managers(asked: Asked, query: ManagersQuery) -> ManagerPage:
     """Managers by key, each as routing sees him now.
 
@@ -116,13 +119,15 @@ class Said(Given):
     ] = None
 
 
-@routes.post("/managers/{key}/presence", roles=WRITERS)
+@routes.post("/managers/{key}/presence", right="work")
 async def set_presence(asked: Asked, path: ByKey, body: Said) -> Manager:
     """Say that a manager is available, has a pause or is off; gives him as routing sees him then.
 
-    The same state again only moves its end. `available` also ends his wrap-up and his coolings.
+    One says his own; of others who may `assign`. The same state again only moves its end.
+    `available` also ends his wrap-up and his coolings.
     """
     manager = _find(asked, path.key)
+    check_speaking(asked.viewer, manager.key)
     if not manager.active:
         raise Problem(409, "He is not active in the setup: no call rings him whatever is said.")
     try:
@@ -167,10 +172,12 @@ class Work:
     next: str | None
 
 
-@routes.get("/managers/{key}/work", roles=READERS)
+@routes.get("/managers/{key}/work", right="look")
 async def list_work(asked: Asked, path: ByKey, query: WorkQuery) -> Work:
     """A manager's open cards, contacts and tasks: what `callrouter handover` would hand over."""
     key = _find(asked, path.key).key
+    if not asked.viewer.sees(key):
+        raise _NO_SUCH_MANAGER
     counts, found = await asked.service.database.read(_work, key, query.cursor, query.limit)
     part, more = found[: query.limit], len(found) > query.limit
     return Work(
@@ -220,7 +227,7 @@ def _say(conn: Connection, asked: Asked, manager: Person, body: Said, *, now: da
 
 def _find(asked: Asked, key: str) -> Person:
     if (found := asked.service.setups.current.managers.get(key)) is None:
-        raise Problem(404, "There is no such manager.")
+        raise _NO_SUCH_MANAGER
     return found
 
 

@@ -6,32 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from callrouter.api.fields import ById, Given, Id, Instant, Key, Paged, Text
-from callrouter.api.layer import READERS, WRITERS, Asked, Routes
+from callrouter.api.fields import ById, Flag, Given, Id, Instant, Key, Paged, Text
+from callrouter.api.layer import Asked, Routes
 from callrouter.api.problems import FieldProblem, Problem
 from callrouter.domain.obligations import Cause
 from callrouter.domain.setup import Language, Setup
 from callrouter.flows import obligations
+from callrouter.flows.seeing import within
 from callrouter.wording.obligations import why_owed
 from storage import listing
 from storage.listing import ObligationState, ObligationView
-from storage.obligations import lost
+from storage.listing_obligations import lost_of
 
 routes = Routes()
 
 NO_SUCH_OBLIGATION = Problem(404, "There is no such obligation.")
 CLOSED_ALREADY = Problem(409, "This obligation is closed already.")
-
-
-def _read_flag(text: object) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("true or false is needed")
-    return text == "true"
-
-
-Flag = Annotated[bool, BeforeValidator(_read_flag)]
 
 
 class ObligationsQuery(Paged):
@@ -110,7 +102,7 @@ class Figures:
     withheld: int
 
 
-@routes.get("/obligations", roles=READERS)
+@routes.get("/obligations", right="look")
 async def list_obligations(asked: Asked, query: ObligationsQuery) -> ObligationPage:
     """Calls owed, the newest first."""
     service = asked.service
@@ -129,16 +121,18 @@ async def list_obligations(asked: Asked, query: ObligationsQuery) -> ObligationP
     return ObligationPage(items, items[-1].id if found.more else None)
 
 
-@routes.get("/obligations/figures", roles=READERS)
+@routes.get("/obligations/figures", right="look")
 async def get_lost_clients(asked: Asked, query: Period) -> Figures:
     """How many clients were missed in a period, called back since, and lost."""
     service = asked.service
     own = service.setups.current.own_phones
-    found = await service.database.read(lost, query.since, query.until, own=frozenset(own))
+    found = await service.database.read(
+        lost_of, asked.viewer, query.since, query.until, own=frozenset(own)
+    )
     return Figures(found.missed_numbers, found.called_back, found.lost, found.withheld)
 
 
-@routes.post("/obligations/{id}/close", roles=WRITERS)
+@routes.post("/obligations/{id}/close", right="work")
 async def close_obligation(asked: Asked, path: ById, body: Closing) -> Obligation:
     """Close an obligation without a talk, for a reason that is kept.
 
@@ -148,7 +142,15 @@ async def close_obligation(asked: Asked, path: ById, body: Closing) -> Obligatio
     now = service.clock()
     try:
         await service.database.write(
-            obligations.close_obligation, path.id, body.reason, by=asked.by, now=now
+            within,
+            asked.viewer,
+            "obligation",
+            path.id,
+            obligations.close_obligation,
+            path.id,
+            body.reason,
+            by=asked.by,
+            now=now,
         )
     except obligations.NotOwed:
         raise NO_SUCH_OBLIGATION from None

@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
 
 from callrouter.api.layer import Operation
 from callrouter.api.problems import MEDIA_TYPE, ProblemDocument
+from callrouter.domain.setup import WebhookEvent
 
 Json = dict[str, Any]
 """A JSON object; here the document itself, which has no other shape."""
@@ -45,6 +46,7 @@ def describe(operations: Sequence[Operation]) -> Json:
         "security": [{"token": []}],
         "tags": [{"name": name} for name in dict.fromkeys(_tag(one) for one in operations)],
         "paths": paths,
+        "webhooks": {event: _webhook(event) for event in get_args(WebhookEvent)},
         "components": {
             "securitySchemes": {
                 "token": {
@@ -72,9 +74,10 @@ class _Schemas:
             ("problem", "serialization", TypeAdapter(ProblemDocument))
         ]
         for one in operations:
-            inputs.append((f"{one.name} gives", "serialization", one.gives))
+            inputs.append((f"{one.name} gives", "serialization", one.gives.adapter))
             inputs += [
-                (f"{one.name} {part}", "validation", take) for part, take in one.takes.items()
+                (f"{one.name} {part}", "validation", take.adapter)
+                for part, take in one.takes.items()
             ]
         found, definitions = TypeAdapter.json_schemas(inputs, ref_template=_REF)
         self._found = {key: schema for (key, _mode), schema in found.items()}
@@ -112,7 +115,7 @@ class _Schemas:
 
 def _operation(operation: Operation, schemas: _Schemas) -> Json:
     summary, _, rest = (inspect.getdoc(operation.function) or "").partition("\n\n")
-    roles = f"Roles: {', '.join(sorted(operation.roles))}."
+    roles = f"Right: `{operation.right}` ({', '.join(sorted(operation.roles))})."
     told: Json = {
         "operationId": operation.name,
         "tags": [_tag(operation)],
@@ -141,7 +144,43 @@ def _operation(operation: Operation, schemas: _Schemas) -> Json:
             "required": True,
             "content": {"application/json": {"schema": schemas.body(operation)}},
         }
+    if operation.upload:
+        binary = {"type": "string", "format": "binary"}
+        told["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": binary}},
+        }
     return told
+
+
+def _webhook(event: str) -> Json:
+    """What a `[[webhook]]` of the setup gets; what its `data` holds stands in the README."""
+    schema: Json = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": event},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object", "description": "Ids, numbers and codes; nobody's name."},
+        },
+    }
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    text = {"type": "string"}
+    return {
+        "post": {
+            "summary": f"`{event}` happened",
+            "description": "Signed as Standard Webhooks 1.0 has it; sent at least once.",
+            "security": [],
+            "parameters": [
+                {"name": name, "in": "header", "required": True, "schema": text} for name in names
+            ],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+            "responses": {
+                "2XX": {"description": "Taken."},
+                "default": {"description": "Sent again, later and later, for about 14 hours."},
+            },
+        }
+    }
 
 
 def _refusals(operation: Operation) -> list[int]:
@@ -153,11 +192,13 @@ def _refusals(operation: Operation) -> list[int]:
         statuses.add(422)
     if "body" in operation.takes:
         statuses |= {400, 404, 413, 415, 422}
+    if operation.upload:
+        statuses |= {413, 415, 422}
     return sorted(statuses)
 
 
 def _tag(operation: Operation) -> str:
-    found = re.match(r"/(\w+)", operation.path)
+    found = re.match(r"/([\w-]+)", operation.path)
     return found[1] if found else ""
 
 

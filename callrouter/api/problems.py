@@ -13,7 +13,9 @@ import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
+from callrouter.flows.seeing import MayNot, NotSeen
 from storage.database import BaseSilent
+from storage.files import FilesSilent
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -84,10 +86,16 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         response = await handler(request)
     except Problem as problem:
         response = problem.response()
+    except NotSeen as unseen:
+        response = Problem(404, f"There is no such {unseen.noun}.").response()
+    except MayNot as lacking:
+        response = Problem(403, f"This needs the right `{lacking.right}`.").response()
     except web.HTTPException as refusal:
         response = _of_aiohttp(refusal).response()
     except BaseSilent as silent:
         error, response = silent, _SILENT.response()
+    except FilesSilent as silent:
+        error, response = silent, _NO_FILES.response()
     except Exception as bug:  # noqa: BLE001  a program gets a document for our bug too
         error, response = bug, _BUG.response()
     _note(request, response.status, time.perf_counter() - started, error)
@@ -95,6 +103,9 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
 
 
 _SILENT = Problem(503, "The base does not answer now; try again.", headers={"Retry-After": "1"})
+_NO_FILES = Problem(
+    503, "Where the files are kept gives no answer now; try again.", headers={"Retry-After": "10"}
+)
 _BUG = Problem(500, "This is a fault of ours. It was noted; trying again may not help.")
 
 _WORDS = {

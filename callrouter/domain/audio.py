@@ -34,9 +34,15 @@ def type_of(head: bytes) -> AudioType | None:
         return "wav"
     if head[:4] == b"OggS" and any(stream in head[:FIRST] for stream in _OGG_STREAMS):
         return "ogg"
-    if head[:3] == b"ID3" or _is_frame(head):
+    if _is_tag(head) or _is_frame(head):
         return "mp3"
     return None
+
+
+def _is_tag(head: bytes) -> bool:
+    """True for what may stand before an MP3: ID3v2, https://id3.org/id3v2.4.0-structure, 3.1."""
+    plain = all(byte < 0x80 for byte in head[6:10])
+    return head[:3] == b"ID3" and len(head) >= 10 and head[3] in (2, 3, 4) and plain
 
 
 def _is_frame(head: bytes) -> bool:
@@ -49,11 +55,15 @@ def _is_frame(head: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Wav:
-    """`sound`: bytes of it in the file; `missing`: how many more its head promises."""
+    """`sound`: bytes of it in the file; `missing`: how many more its head promises.
+
+    `told`: its head says how long it is; else nobody can see whether it is whole.
+    """
 
     sound: int
     missing: int = 0
     seconds: float | None = None
+    told: bool = True
 
 
 def read_wav(head: bytes, size: int) -> Wav:
@@ -70,6 +80,6 @@ def read_wav(head: bytes, size: int) -> Wav:
             unsaid = said == 0 or said >= _UNKNOWN
             sound = here if unsaid else min(said, here)
             missing = 0 if unsaid else said - sound
-            return Wav(sound, missing, sound / per_second if per_second else None)
+            return Wav(sound, missing, sound / per_second if per_second else None, not unsaid)
         place += said + said % 2
     return Wav(0)

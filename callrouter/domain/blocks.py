@@ -72,13 +72,17 @@ class CannotBlock(ValueError):
     """A number that is not to be blocked; the text says why and what is allowed."""
 
 
+class NumberOfOurs(CannotBlock):
+    """It is one of our own."""
+
+
 def read_blocked(setup: Setup, text: str) -> str:
     """The number that a person or a program wants to block. Raises CannotBlock."""
     number = read_caller(text, setup.company.region).number
     if number is None:
         raise CannotBlock('is not a number; allowed: e.g. "+79990000000"')
     if ours := whose_number(setup, number):
-        raise CannotBlock(f"is {ours}; allowed: a number that is not ours")
+        raise NumberOfOurs(f"is {ours}; allowed: a number that is not ours")
     return number
 
 

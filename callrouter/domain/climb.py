@@ -62,7 +62,7 @@ class Climb:
         self._now = now
         self._start = now  # of the step being chosen
         self._responsible = responsible.manager if responsible else None
-        self._at_work = AtWork(facts.setup, now)
+        self._at_work = AtWork(facts.setup, now, call.gone)
         self._others = [one for one in facts.waiting if one.call not in {call.call, *facts.own}]
         self._used: set[str] = set()
         self._cool: set[str] = set(call.left)  # who was left for the second way up

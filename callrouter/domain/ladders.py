@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from callrouter.domain.hours import parse_hours
 from callrouter.domain.managers import Hold, ManagerFacts
+from callrouter.domain.setup import countable
 
 if TYPE_CHECKING:
     from callrouter.domain.load import LoadParts
@@ -142,11 +143,13 @@ class AtWork:
     """Who is at work at one moment; each manager, each shift of each office is looked at once.
 
     Without a word from anybody a manager on shift is available; without a shift he always is.
+    `gone`: who has left since this Setup was in force.
     """
 
-    def __init__(self, setup: Setup, now: datetime) -> None:
+    def __init__(self, setup: Setup, now: datetime, gone: Collection[str] = ()) -> None:
         self._setup = setup
         self._now = now
+        self._gone = gone
         self._open: dict[tuple[str | None, str], bool] = {}
         self._known: dict[str, tuple[Passed, datetime | None] | None] = {}
 
@@ -168,12 +171,13 @@ class AtWork:
         return away or ("paused" if said.state == "pause" else "off", said.until)
 
     def _find(self, manager: Manager) -> tuple[Passed, datetime | None] | None:
-        if not manager.active:
+        if not manager.active or manager.key in self._gone:
             return "inactive", None
         for absence in self._setup.absences.get(manager.key, ()):
             local = self._setup.calendar_of(manager.office).local(self._now)
             if absence.from_ <= local.date() <= absence.to:
-                back = datetime.combine(absence.to + timedelta(days=1), time(), local.tzinfo)
+                after = countable(absence.to) + timedelta(days=1)
+                back = datetime.combine(after, time(), local.tzinfo)
                 return "absent", back
         if manager.shift and not self._on_shift(manager.office, manager.shift):
             return "off_shift", None

@@ -41,6 +41,7 @@ class Seen:
     legs: int = 0
     tried: Mapping[str, Passed] = field(default_factory=dict)
     left: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
     asked: datetime | None = None
     since: datetime | None = None
     began: datetime | None = None
@@ -66,6 +67,7 @@ def seen_by(call: Arrival, facts: Facts, can: Can) -> Seen:
         legs=call.legs,
         tried=call.tried,
         left=call.left,
+        gone=call.gone,
         asked=call.asked,
         since=call.since,
         began=call.began,
@@ -98,6 +100,7 @@ def arrival_of(
         legs=seen.legs,
         tried=seen.tried,
         left=seen.left,
+        gone=seen.gone,
         asked=seen.asked,
         diverted_by=diverter(setup, account, seen.diverted_from),
         since=seen.since,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,9 +19,10 @@ from callrouter.domain.decisions import (
     Wait,
 )
 from callrouter.domain.hours import parse_hours
-from callrouter.domain.ladders import deputies_of, whom_it_may_ring
+from callrouter.domain.ladders import NEVER, deputies_of, whom_it_may_ring
 from callrouter.domain.managers import NOTHING_KNOWN
 from callrouter.domain.people import Ranked
+from callrouter.domain.recording import recorded
 from callrouter.domain.rules import matches
 from callrouter.domain.setup import (
     DEFAULT_LADDER,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """A card as routing needs it."""
+    """A card as routing needs it. `beside`: another contact is its main one."""
 
     id: str
     number: int
@@ -54,6 +55,7 @@ class CardFacts:
     manager: str | None = None
     open: bool = True
     last_contact: datetime | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,22 @@ class CallerFacts:
     missed_today: int = 0
     people: tuple[Ranked, ...] = ()  # all who have the number, where it is several
     no_card_until: datetime | None = None  # "not a deal": calls make no card
+    unrecorded: bool = False  # he asked not to be recorded
 
 
 STRANGER = CallerFacts()
+
+
+def open_card(cards: Iterable[CardFacts], pipeline: str) -> CardFacts | None:
+    """The open card of a pipeline that a contact's call hangs on.
+
+    Of his own the one that was talked about last. Without one, a card that he stands beside on, if
+    there is no other: which of several it would be is not guessed.
+    """
+    there = [one for one in cards if one.open and one.pipeline == pipeline]
+    if own := [one for one in there if not one.beside]:
+        return max(own, key=lambda one: (one.last_contact or NEVER, one.number))
+    return there[0] if len(there) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +96,8 @@ class Arrival:
     """A call that asks for a decision.
 
     `attempt` 0: `ringing`; else which `next`. `rung`, `turn`: where its ladder goes on; `legs`: how
-    many legs it was given so far; `tried`: whom it rang already, and how that ended.
+    many legs it was given so far; `tried`: whom it rang already, and how that ended; `gone`: who
+    has left since the Setup that it began with.
     """
 
     call: str
@@ -96,6 +112,7 @@ class Arrival:
     legs: int = 0
     tried: Mapping[str, Passed] = field(default_factory=dict)
     left: frozenset[str] = frozenset()  # who is to be rung last
+    gone: frozenset[str] = frozenset()
     diverted_by: str | None = None  # the manager whose phone forwarded the call to us
     asked: datetime | None = None  # when this plan began: it goes on with the ladder of then
     since: datetime | None = None  # its place among those who wait, if it waited already
@@ -169,6 +186,7 @@ def decide(call: Arrival, facts: Facts, can: Can, *, now: datetime) -> Decided:
     saying = climb.up(strictly(ladder) if strict else ladder)
     steps, ask_again = climb.told(more=saying is not None or climb.comes_back)
     then = LastResort(line.last_resort, kind=line.last_resort_kind)
+    record = recorded(line, facts.caller, can)
     decision: Decision
     if climb.place and not climb.planned:
         decision = climb.wait(then)
@@ -185,7 +203,7 @@ def decide(call: Arrival, facts: Facts, can: Can, *, now: datetime) -> Decided:
             steps,
             then,
             ask_again=ask_again,
-            record=line.recording and can.record,
+            record=record == "yes",
             caller_name=facts.caller.name,
             card_url=facts.card_url,
             reason=first or ("closed" if not open_hours else "last_resort"),
@@ -196,6 +214,7 @@ def decide(call: Arrival, facts: Facts, can: Can, *, now: datetime) -> Decided:
         ends=_ENDS.get(type(decision), "last_resort"),
         cut=tuple(dict.fromkeys(climb.cut)),
         place=climb.place if isinstance(decision, Wait) else None,
+        recorded=record if isinstance(decision, Connect) else None,
     )
     return Decided(decision, told)
 

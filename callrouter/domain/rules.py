@@ -28,7 +28,11 @@ def matches(when: Condition, call: Arrival, facts: Facts, open_hours: bool, now:
     if when.op == "within":
         calendar = facts.setup.calendar_of(call.line.office)
         return parse_hours(str(when.value)).open_at(now, calendar)
-    found = value_of(when.field, call, facts, open_hours, now)
+    return holds(when, value_of(when.field, call, facts, open_hours, now))
+
+
+def holds(when: Condition, found: Value) -> bool:
+    """Say whether a comparison holds for what was found; of several texts one is enough."""
     if isinstance(found, frozenset):
         return (
             any(_holds(one, when) for one in found)

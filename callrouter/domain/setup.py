@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from callrouter.domain.hours import Calendar, Hours, parse_hours
 from callrouter.domain.phones import is_dialable, is_outside, read_caller, read_number, spelled
@@ -29,6 +29,19 @@ Strategy = Literal[
     "manager",
 ]
 WhenBusy = Literal["skip", "ring", "wait"]
+WebhookEvent = Literal[
+    "call.ringing",
+    "call.ended",
+    "call.missed",
+    "card.created",
+    "card.moved",
+    "letter.sent",
+    "letter.in_doubt",
+    "obligation.opened",
+    "obligation.closed",
+    "alarm.opened",
+    "alarm.closed",
+]
 Op = Literal["is", "is_not", "in", "has", "starts", "above", "below", "within"]
 Field = Literal[
     "line",
@@ -94,6 +107,66 @@ class Office:
     name: str = ""
     time_zone: str | None = None
     hours: str | None = None
+    entity: str | None = None
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A legal entity in whose name offers are made.
+
+    `vat`: the rate that its goods have unless an item says otherwise: "10", "0" … per cent; "none":
+    it pays no VAT; absent: the general rate of the day (`domain.vat`). `series`: how its numbers
+    are written; `{year}` begins them anew each year. `logo`: the name of an image among the
+    templates.
+    """
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    key: str
+    name: str
+    full_name: str = ""
+    inn: str | None = None
+    kpp: str | None = None
+    ogrn: str | None = None
+    address: str = ""
+    bank: str = ""
+    bik: str | None = None
+    account: str | None = None
+    corr_account: str | None = None
+    phone: str = ""
+    email: str | None = None
+    site: str = ""
+    signer: str = ""
+    signer_post: str = ""
+    logo: str | None = None
+    vat: str | None = None
+    prices_include_vat: bool = True
+    series: str = "КП-{year}-{n:04}"
+    valid_days: int = 14
+    terms: str = ""
+
+
+@dataclass(frozen=True)
+class CustomField:
+    """A field of the company's own on cards or contacts. `choices`: of `type = "choice"`."""
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    key: str
+    name: str
+    noun: Literal["card", "contact"] = "card"
+    type: Literal["text", "number", "date", "flag", "choice"] = "text"
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """A mailbox of a manager's own. `url`: `smtp://user@host:port`; `password` as a secret."""
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    url: str
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -170,6 +243,8 @@ class Manager:
     active: bool = True
     started_on: date | None = None
     role: Role = "manager"
+    post: str = ""
+    smtp: Smtp | None = None
 
     def dials(self, account: str) -> tuple[str, ...]:
         """His phones at this account, rung together; empty when he cannot be rung through it."""
@@ -181,6 +256,16 @@ class Manager:
         if not isinstance(self.dial, dict):
             return self.dials("")
         return tuple(dial for account in self.dial for dial in self.dials(account))
+
+
+FIRST_DAY: Final = date(1900, 1, 1)
+LAST_DAY: Final = date(2199, 12, 31)
+"""Between these days whoever counts days from one of the setup meets no end of the calendar."""
+
+
+def countable(day: date) -> date:
+    """The nearest of these days: a setup that was stored before they were asked for may say any."""
+    return min(max(day, FIRST_DAY), LAST_DAY)
 
 
 @dataclass(frozen=True)
@@ -286,6 +371,8 @@ class Status:
     name: str = ""
     weight: float = 1.0
     closed: bool = False
+    moves: tuple[str, ...] | None = None
+    required: tuple[str, ...] = ()
 
 
 JUNK = "junk"
@@ -333,6 +420,8 @@ class Letter:
     undo_seconds: int = 30
     release: Literal["auto", "manager", "head"] = "auto"
     then_status: str | None = None
+    when: Condition | None = None
+    promotional: bool = False
 
 
 @dataclass(frozen=True)
@@ -357,10 +446,103 @@ class Load:
 
 @dataclass(frozen=True)
 class Letters:
+    """Of all letters. `sender`: the address that the SMTP account owns; absent: its user's name."""
+
     __pydantic_config__: ClassVar = FORBID_EXTRA
 
     quiet: str | None = None
     without_items: str = "brief"
+    sender: str | None = None
+    copy_to_manager: bool = True
+    same_offer_days: int = 14
+    per_hour: int = 500
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Of all recordings. `missing_after_min`: an answered call without one is listed then."""
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    outgoing: bool = True
+    missing_after_min: int = 60
+    most_mb: int = 200
+    transcribe: bool = False
+
+
+@dataclass(frozen=True)
+class Backups:
+    """Nightly backups. `to`: a second place: `file:///DIR`, `s3://bucket/prefix`, `run:COMMAND`."""
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    at: str = "03:15"
+    days: int = 7
+    weeks: int = 4
+    to: str | None = None
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What people see and must do. `managers_see`: whose things (`domain.rights`).
+
+    `write_up`: whether a talk has to be written up before its manager is done with it. `pop_at`:
+    when a screen pops, unless its reader chose otherwise. `next_days`: working days until the next
+    step that an outcome or a status proposes. `pop_mail`: who is rung gets its link by mail, too.
+    """
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    managers_see: Literal["own", "team", "office", "all"] = "own"
+    write_up: Literal["offered", "obligatory"] = "offered"
+    pop_at: Literal["ring", "answer", "never"] = "ring"
+    next_days: int = 2
+    pop_mail: bool = False
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A program that is told what happens; `events`: of which; none: of all. `secret`: signs it."""
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    key: str
+    url: str
+    secret: str | tuple[str, ...] = field(default=(), repr=False)
+    events: tuple[WebhookEvent, ...] = ()
+    allow_private: bool = False
+    active: bool = True
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """As an account's: `env:NAME`, `sealed:…` or a literal; two while one is rotated."""
+        return (self.secret,) if isinstance(self.secret, str) else self.secret
+
+    def hears(self, event: str) -> bool:
+        return self.active and (not self.events or event in self.events)
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What admins are told of. `mail`: to whom; absent: to every admin who has an address.
+
+    `silent_min`: so long an account may be silent at an hour at which it usually is not; 0: ever.
+    """
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    mail: tuple[str, ...] | None = None
+    silent_min: int = 60
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The letter of the morning to heads and admins, on their working days."""
+
+    __pydantic_config__: ClassVar = FORBID_EXTRA
+
+    active: bool = True
+    at: str = "08:30"
 
 
 @dataclass(frozen=True)
@@ -404,11 +586,19 @@ class Setup:
     rule: tuple[Rule, ...] = ()
     pipeline: tuple[Pipeline, ...] = ()
     letter: tuple[Letter, ...] = ()
+    entity: tuple[Entity, ...] = ()
     missed: Missed = field(default_factory=Missed)
     load: Load = field(default_factory=Load)
     letters: Letters = field(default_factory=Letters)
+    recordings: Recordings = field(default_factory=Recordings)
+    backups: Backups = field(default_factory=Backups)
+    workplace: Workplace = field(default_factory=Workplace)
+    alarms: Alarms = field(default_factory=Alarms)
+    digest: Digest = field(default_factory=Digest)
+    webhook: tuple[Webhook, ...] = ()
     leads: Leads = field(default_factory=Leads)
     block: tuple[Block, ...] = ()
+    field: tuple[CustomField, ...] = ()  # last: the name hides the helper of dataclasses
     version: int = 0
 
     # Look-ups. A Setup never changes, so each is made once.
@@ -420,6 +610,10 @@ class Setup:
     @cached_property
     def accounts(self) -> dict[str, Account]:
         return {account.key: account for account in self.account}
+
+    @cached_property
+    def webhooks(self) -> dict[str, Webhook]:
+        return {webhook.key: webhook for webhook in self.webhook}
 
     @cached_property
     def offices(self) -> dict[str, Office]:

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from callrouter.domain.hours import parse_hours
+from callrouter.domain.setup import countable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,15 +57,16 @@ def lifted(own: float, others: Sequence[float]) -> float | None:
 
 def _beginnings(manager: Manager, setup: Setup) -> Iterator[date]:
     if manager.started_on:
-        yield manager.started_on
+        yield countable(manager.started_on)
     since: date | None = None
     until: date | None = None
-    for absence in sorted(setup.absences.get(manager.key, ()), key=lambda one: one.from_):
-        if since is None or until is None or absence.from_ > until + _DAY:
+    absences = setup.absences.get(manager.key, ())
+    for begin, end in sorted((countable(one.from_), countable(one.to)) for one in absences):
+        if since is None or until is None or begin > until + _DAY:
             if since and until and _is_long(manager, setup, since, until):
                 yield until + _DAY
-            since, until = absence.from_, absence.to
-        until = max(until, absence.to)
+            since, until = begin, end
+        until = max(until, end)
     if since and until and _is_long(manager, setup, since, until):
         yield until + _DAY
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from callrouter.domain.people import Ranked
 from callrouter.domain.phones import CallerKind
+from callrouter.domain.recording import Recorded
 from callrouter.domain.setup import ResponsibleSource, Strategy
 
 CANDIDATES_KEPT = 20
@@ -140,6 +141,7 @@ class Why:
     note: str = ""  # what the block list says of a blocked number
     strict: bool = False
     place: Place | None = None
+    recorded: Recorded | None = None  # None: nobody is put through
     cut: tuple[Cut, ...] = ()
     told_by: ToldBy = "base"
     attempt: int = 0

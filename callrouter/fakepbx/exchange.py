@@ -66,10 +66,16 @@ class Exchange:
         *,
         polite: bool = False,
         course: Course | None = None,
+        line: str | None = None,
+        call_id: str | None = None,
     ) -> Outgoing:
-        """A call from a phone of ours, to a number or to another of our phones."""
+        """A call from a phone of ours, to a number or to another of our phones.
+
+        `line`: by which it goes out; `call_id`: what who ordered it calls it.
+        """
         switch = self._switch
-        report = self._dialled(account, switch.chance.choice(account.lines), dial, to, polite)
+        line = line or switch.chance.choice(account.lines)
+        report = self._dialled(account, line, dial, to, polite, call_id)
         course = course or habits.course(switch.habits, switch.chance)
         switch.truth.counts["calls_out"] += report.truth.direction == "out"
         call = Outgoing(switch, report, self, course, dial=dial, to=to)
@@ -157,11 +163,13 @@ class Exchange:
         dial: str,
         to: str,
         polite: bool,  # noqa: FBT001  passed on as it came
+        call_id: str | None = None,
     ) -> Report:
         """The report of a call that one of ours makes; outside it shows the line's number."""
         phones = self._switch.phones
         inside, owner = phones.owner(to) is not None, phones.owner(dial)
-        truth = self._truth(account, line, to, "known", "internal" if inside else "out")
+        direction: Direction = "internal" if inside else "out"
+        truth = self._truth(account, line, to, "known", direction, call_id)
         truth.dialer = owner.name if owner else None
         return Report(self._switch, account, truth, dial if inside else line, to, polite)
 
@@ -169,10 +177,16 @@ class Exchange:
         return next(one for one in self.accounts if one.key == key)
 
     def _truth(
-        self, account: Account, line: str, number: str, kind: Kind, direction: Direction
+        self,
+        account: Account,
+        line: str,
+        number: str,
+        kind: Kind,
+        direction: Direction,
+        call_id: str | None = None,
     ) -> CallTruth:
         truth = CallTruth(
-            call_id=f"{account.key}-{self._switch.run}-{self._switch.count_up()}",
+            call_id=call_id or f"{account.key}-{self._switch.run}-{self._switch.count_up()}",
             account=account.key,
             line=line,
             kind=kind,

@@ -20,6 +20,12 @@ _WITHHELD = ("anonymous", "", "Restricted")
 _STRANGERS = ("+7903", "+7916", "+7921", "+7999")
 _HOUR = timedelta(hours=1)
 
+ORDERED_S = 15.0
+"""So long the talk of a call that somebody clicked for is: he waits to see it end."""
+
+RINGS_FIRST_S = 1.5
+"""So long his own phone rings before the number is dialled."""
+
 
 Scene = Callable[["FakePbx"], object]
 
@@ -136,6 +142,25 @@ class FakePbx:
     ) -> str | None:
         """Let one of our people call a number, or a colleague's phone; None: nobody is free."""
         return self._staff.call(to, by=by, polite=True, course=course)
+
+    def order(self, account: str, call_id: str, dial: str, number: str, line: str) -> bool:
+        """Ring a phone of ours and then a number, which answers; False: that phone is not free.
+
+        Asked again for the same call it makes no second one.
+        """
+        if call_id in self.truth.calls:
+            return True
+        pbx = next((one for one in self.accounts if one.key == account), None)
+        if pbx is None or line not in pbx.lines or account in self._exchange.down:
+            return False
+        if not any(dial in person.dials for person in self._switch.phones.free()):
+            return False
+        course = Course(heard=True, talk_s=ORDERED_S)
+        placed = self._exchange.outgoing(
+            pbx, dial, number, polite=True, course=course, line=line, call_id=call_id
+        )
+        self._switch.after(RINGS_FIRST_S, placed.begin)
+        return True
 
     @property
     def people(self) -> tuple[Person, ...]:

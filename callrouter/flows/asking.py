@@ -85,6 +85,7 @@ def arrival(asking: Asking) -> Arrival:
         legs=_legs_so_far(work),
         tried=_tried(asking) if asking.attempt else {},
         left=_left(asking),
+        gone=_gone(asking),
         diverted_by=diverter(asking.setup, work.account, work.diverted_from),
         asked=told[0].at if told else None,
         since=_place(asking),
@@ -226,6 +227,14 @@ def _left(asking: Asking) -> frozenset[str]:
         if isinstance(told.decision, Connect | Wait)
         for manager in told.decision.left
     )
+
+
+def _gone(asking: Asking) -> frozenset[str]:
+    """Who works here by the Setup that the call goes on with, and by the one in force no more."""
+    began, current = asking.setup, asking.work.setup
+    if began is current:
+        return frozenset()
+    return frozenset(one.key for one in began.active).difference(one.key for one in current.active)
 
 
 def _legs_so_far(work: Work) -> int:

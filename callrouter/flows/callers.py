@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from callrouter.domain.decisions import Reject
 from callrouter.domain.ladders import NEVER
-from callrouter.domain.routing import STRANGER, CallerFacts, CardFacts
+from callrouter.domain.routing import STRANGER, CallerFacts, CardFacts, open_card
 from storage import calls, cards, contacts, counters, known
 from storage.cards import NewCard
 from storage.contacts import NewContact
@@ -105,7 +105,9 @@ def recognise(conn: Connection, works: Sequence[Work], *, now: datetime) -> None
             work.facts, work.contact, work.known = found, found.contact, True
         if one := tried.get(number) if number in asking else _try_of(work):
             work.facts = replace(work.facts, tried=one)
-        work.card = _card_of(work)
+    kept = _kept_cards(conn, works)
+    for work in works:
+        work.card = _card_of(work, kept)
 
 
 def _try_of(work: Work) -> tuple[str, datetime] | None:
@@ -126,23 +128,51 @@ def _is_another(work: Work) -> bool:
     return work.internal or (old is not None and old.direction != work.direction)
 
 
-def _card_of(work: Work) -> CardFacts | None:
+def _kept_cards(conn: Connection, works: Sequence[Work]) -> dict[str, CardFacts]:
+    """The cards that calls have, and their contacts have no more: others became theirs."""
+    kept = {id_ for work in works if (id_ := _kept_card(work))}
+    kept -= {one.id for work in works for one in work.facts.cards}
+    return {
+        one.id: CardFacts(
+            one.id,
+            one.number,
+            one.pipeline,
+            one.status,
+            one.manager,
+            open=not one.closed,
+            last_contact=one.last_contact,
+        )
+        for one in cards.states(conn, kept).values()
+    }
+
+
+def _kept_card(work: Work) -> str | None:
+    """The card that a call has already and keeps, whoever is its main contact by now."""
+    return work.stored.card if work.stored and not _is_another(work) else None
+
+
+def _card_of(work: Work, kept: Mapping[str, CardFacts]) -> CardFacts | None:
     """The card a call has, else the caller's open one in the line's pipeline.
 
-    A call out also hangs on one in another pipeline, and on the dialing manager's own before any.
+    A call out also hangs on one in another pipeline, and on the dialing manager's before any.
     """
-    if work.stored and work.stored.card and not _is_another(work):
-        return next((one for one in work.facts.cards if one.id == work.stored.card), None)
+    if id_ := _kept_card(work):
+        return next((one for one in work.facts.cards if one.id == id_), kept.get(id_))
     pipeline = work.setup.pipeline_of(work.line).key
-    out = work.direction == "out"
+    found = open_card(work.facts.cards, pipeline)
+    if work.direction != "out":
+        return found
     dialer = work.state.dialer if work.state else None
-    mine = [one for one in work.facts.cards if one.open and (out or one.pipeline == pipeline)]
+    theirs = [one for one in work.facts.cards if one.open]
+    own = [one for one in theirs if not one.beside]
 
     def order(one: CardFacts) -> tuple[bool, bool, datetime, int]:
-        own = out and one.manager is not None and one.manager == dialer
-        return own, one.pipeline == pipeline, one.last_contact or NEVER, one.number
+        dialers = one.manager is not None and one.manager == dialer
+        return dialers, one.pipeline == pipeline, one.last_contact or NEVER, one.number
 
-    return max(mine, key=order, default=None)
+    if own:
+        return max(own, key=order)
+    return theirs[0] if len(theirs) == 1 else found
 
 
 def _wants_card(work: Work) -> bool:

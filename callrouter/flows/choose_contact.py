@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from callrouter.domain.ladders import NEVER
-from storage import cards, choices, contacts, known, notices
+from callrouter.domain.routing import open_card
+from callrouter.flows import letters
+from callrouter.flows.no_such import NoSuchCall
+from storage import card_contacts, cards, choices, contacts, known, notices
 from storage.notices import Happening
 
 if TYPE_CHECKING:
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
     from callrouter.domain.setup import Setup
     from storage.cards import CardState
     from storage.choices import SaidCall
-
-
-class NoSuchCall(Exception):
-    """There is no such call."""
 
 
 class NotOfNumber(Exception):
@@ -37,9 +35,10 @@ def choose_contact(
 ) -> None:
     """Hang a call on another contact with its number; later calls of the number are his too.
 
-    The call goes to his open card in its pipeline, or takes the card along that it alone made, or
-    has none. Who talked to whom last, the cards' last contact and an owner whom only this call made
-    follow it. Raises NoSuchCall, NotOfNumber.
+    The call stays on its card if he is on that too. Else it goes to the open card that his calls
+    find in its pipeline, or takes the card along that it alone made, or has none. Who talked to
+    whom last, the cards' last contact and an owner whom only this call made follow it. Raises
+    NoSuchCall, NotOfNumber.
     """
     call = choices.find(conn, call_id)
     if call is None:
@@ -53,6 +52,7 @@ def choose_contact(
     if call.contact != contact:
         card, happened = _move(conn, call, contact, setup, now=now)
         choices.owe(conn, call.number, contact, card)
+        letters.address_filled(conn, [contact], setup, by=by, now=now)
     if not chosen and call.contact == contact:
         return
     choices.touch(conn, [one.contact for one in people], now=now)
@@ -68,9 +68,11 @@ def _move(
     """Move the call, its talk and what that did; gives the card that it hangs on now."""
     old = cards.states(conn, [call.card]).get(call.card) if call.card else None
     theirs = known.contacts_of(conn, [contact])[contact].cards
-    new = _open_card(theirs, _pipeline(call, old, setup))
+    new = open_card(theirs, _pipeline(call, old, setup))
     target = new.id if new else None
-    if old and new is None and choices.is_only_of(conn, old.id, call.id):
+    if old and _is_on(conn, old.id, contact, theirs):
+        target = old.id
+    elif old and new is None and choices.is_only_of(conn, old.id, call.id):
         choices.give_card(conn, old.id, contact, old.pipeline, now=now)
         target = old.id
     talk = choices.talk_of(conn, call.id)
@@ -92,9 +94,9 @@ def _pipeline(call: SaidCall, old: CardState | None, setup: Setup) -> str:
     return setup.pipeline_of(line).key
 
 
-def _open_card(theirs: tuple[CardFacts, ...], pipeline: str) -> CardFacts | None:
-    mine = [one for one in theirs if one.open and one.pipeline == pipeline]
-    return max(mine, key=lambda one: (one.last_contact or NEVER, one.number), default=None)
+def _is_on(conn: Connection, card: str, contact: str, theirs: tuple[CardFacts, ...]) -> bool:
+    """Whether the contact is the card's main one, or stands beside."""
+    return any(one.id == card for one in theirs) or contact in card_contacts.beside(conn, card)
 
 
 def _take_talk_from(conn: Connection, contact: str, talk: choices.Talk) -> None:

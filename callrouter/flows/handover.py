@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from callrouter.domain.managers import NOTHING_KNOWN
 from callrouter.flows.cooling import mates
 from callrouter.flows.gather import board_of
-from storage import cards, handovers, notices
+from storage import cards, choices, handovers, notices
 from storage.handovers import NOUNS, Counts, Handover, Noun, Piece
 from storage.notices import Happening
 
@@ -160,6 +160,7 @@ def hand_over(
             moved.append(("card", state.id, receiver))
             happened.append(_owned(state.id, receiver, by, now))
     cards.change(conn, changes, now=now)
+    choices.touch_those_of(conn, [after.id for _, after in changes], now=now)
 
     responsible = handovers.responsible_of(conn, _ids(part, "contact"))
     contacts = {
@@ -209,6 +210,7 @@ def undo(
             back.append(("card", state.id, done.giver))
             happened.append(_owned(state.id, done.giver, by, now))
     cards.change(conn, changes, now=now)
+    choices.touch_those_of(conn, [after.id for _, after in changes], now=now)
 
     contacts: dict[str, str] = {}
     for piece, (key, set_by) in handovers.responsible_of(conn, _ids(part, "contact")).items():

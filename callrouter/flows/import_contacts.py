@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from callrouter.flows import letters
 from callrouter.flows.import_joining import Book, wanted
-from storage import imports, notices
+from storage import imports, notices, setups
+from storage import letters as stored
 from storage.imports import Counts, Import, Touched, Work
 from storage.notices import Happening
 
@@ -34,6 +36,7 @@ class Run:
     id: str
     file: str
     system: str
+    by: str = BY
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,21 @@ def take_part(conn: Connection, run: Run, part: Part, before: Counts, *, now: da
         return counts
     so_far = add(before, counts)
     if not imports.count(conn, run.id, so_far):
-        imports.begin(conn, Import(run.id, run.file, BY, now, so_far))
+        imports.begin(conn, Import(run.id, run.file, run.by, now, so_far))
         data = {"import": run.id, "file": run.file}
-        notices.record(conn, [Happening("contacts_imported", now, BY, data=data)], now=now)
+        notices.record(conn, [Happening("contacts_imported", now, run.by, data=data)], now=now)
     steps = [step for found in part.steps.values() for step in found]
     imports.take(conn, run.id, steps, now=now)
+    if filled := [step.contact for step in steps if step.emails]:
+        _go_on_with_letters(conn, filled, now)
     return counts
+
+
+def _go_on_with_letters(conn: Connection, contacts: Sequence[str], now: datetime) -> None:
+    """Letters that waited for an address of these contacts wait now to be taken back."""
+    if stored.lacking_address(conn, contacts):
+        setup = setups.load(conn, setups.current_version(conn))
+        letters.address_filled(conn, contacts, setup, by=BY, now=now)
 
 
 def foresee(conn: Connection, book: Book, run: Run, rows: Sequence[Row], now: datetime) -> Counts:
@@ -155,7 +167,7 @@ class Undone:
 
 
 def undo_part(
-    conn: Connection, run: str, below: int | None, *, limit: int, now: datetime
+    conn: Connection, run: str, below: int | None, *, limit: int, now: datetime, by: str = BY
 ) -> Undone:
     """Take back the lines of an import from the last one up, so many at once.
 
@@ -171,7 +183,7 @@ def undo_part(
         raise CannotUndo(f"import {run} was taken back already")
     lines = imports.lines_below(conn, run, below, limit)
     if not lines:
-        return _finish_undo(conn, run, now)
+        return _finish_undo(conn, run, now, by)
     last = lines[-1][0]
     found = imports.touched(conn, run, {contact for _, contact in lines})
     removed, restored = 0, 0
@@ -188,10 +200,10 @@ def undo_part(
     return Undone(removed, restored, tuple(kept), last)
 
 
-def _finish_undo(conn: Connection, run: str, now: datetime) -> Undone:
+def _finish_undo(conn: Connection, run: str, now: datetime, by: str) -> Undone:
     imports.mark_undone(conn, run, now)
     data = {"import": run}
-    notices.record(conn, [Happening("import_undone", now, BY, data=data)], now=now)
+    notices.record(conn, [Happening("import_undone", now, by, data=data)], now=now)
     return Undone(0, 0, (), None)
 
 

@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from callrouter.domain.ladders import NEVER, deputies_of
+from callrouter.domain.ladders import deputies_of
 from callrouter.domain.leads import Roster, due_at, line_of, opens_at, people_of
 from callrouter.domain.phones import read_number
-from callrouter.domain.routing import STRANGER, CallerFacts, CardFacts, Facts, find_responsible
+from callrouter.domain.routing import (
+    STRANGER,
+    CallerFacts,
+    CardFacts,
+    Facts,
+    find_responsible,
+    open_card,
+)
+from callrouter.flows import letters
 from callrouter.flows.blocks import blocked
 from callrouter.flows.callers import facts_of, facts_of_contacts
 from callrouter.flows.gather import board_of
@@ -128,8 +136,10 @@ def take_lead(conn: Connection, lead: Lead, setup: Setup, *, by: str, now: datet
         state = cards.states(conn, [card.id])[card.id]
         if state.manager is None and state.manager_by is None:
             happened += own_card(conn, card.id, keeper.key, setup, by=work.id, now=now)
-    _owe(conn, work, contact, card.id, caller)
+    owed = _owe(conn, work, contact, card.id, caller)
     notices.record(conn, happened, now=now)
+    if new and owed:
+        letters.card_moved(conn, card.id, None, card.status, setup, by=work.id, now=now)
     return LeadTaken(card.id, contact, new)
 
 
@@ -201,15 +211,15 @@ def _add_ways(conn: Connection, work: _Work, contact: str) -> None:
         profiles.add_phone(conn, contact, work.number, now=work.now)
     if work.email and not profiles.by_email(conn, work.email):
         profiles.add_email(conn, contact, work.email, now=work.now)
+        letters.address_filled(conn, [contact], work.setup, by=work.id, now=work.now)
 
 
 def _card_of(
     conn: Connection, work: _Work, facts: CallerFacts, happened: list[Happening]
 ) -> tuple[CardFacts, bool]:
-    """His open card in the pipeline, else a new one by the claim that calls use, too."""
+    """The open card that his calls find, else a new one by the claim that calls use, too."""
     key, contact = work.pipeline.key, facts.contact or ""
-    mine = [one for one in facts.cards if one.open and one.pipeline == key]
-    if found := max(mine, key=lambda one: (one.last_contact or NEVER, one.number), default=None):
+    if found := open_card(facts.cards, key):
         cards.set_last_source(conn, found.id, work.source, now=work.now)
         return found, False
     new = NewCard(
@@ -281,15 +291,15 @@ def _whose(
     return next(keepers, None), caller or setup.managers.get(setup.company.duty)
 
 
-def _owe(conn: Connection, work: _Work, contact: str, card: str, caller: Manager | None) -> None:
+def _owe(conn: Connection, work: _Work, contact: str, card: str, caller: Manager | None) -> bool:
     """Let the caller owe a call, and tell who owes it: maybe somebody else, who owed it before.
 
-    A blocked number is owed nothing.
+    False: a blocked number is owed nothing.
     """
     setup, now = work.setup, work.now
     number = work.number or _first_number(conn, contact)
     if number and blocked(conn, [number], setup, now=now):
-        return
+        return False
     task = owe_lead(
         conn,
         number=number,
@@ -302,6 +312,7 @@ def _owe(conn: Connection, work: _Work, contact: str, card: str, caller: Manager
     )
     if found := obligations.find(conn, task):
         notices.tell_people(conn, "lead", [found[0].owner], now=now, card=card)
+    return True
 
 
 def _first_number(conn: Connection, contact: str) -> str | None:

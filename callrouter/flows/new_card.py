@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from callrouter.flows import letters
 from callrouter.flows.people import BadFields, Wrong, wrong_manager
 from callrouter.setup_file.problems import allowed_words
-from storage import cards, counters, notices, profiles
+from storage import cards, choices, counters, notices, profiles
 from storage.cards import NewCard
 from storage.ids import new_id
 from storage.notices import Happening
@@ -60,6 +61,7 @@ def make_card(conn: Connection, wanted: Wanted, setup: Setup, *, by: str, now: d
         happened += own_card(conn, new.id, manager, setup, by=by, now=now)
     notices.record(conn, happened, now=now)
     profiles.meet(conn, new.contact, name="", source=wanted.source, now=now)
+    letters.card_moved(conn, new.id, None, new.status, setup, by=by, now=now)
     return new.id
 
 
@@ -71,6 +73,7 @@ def own_card(
     team = setup.managers[manager].team
     after = replace(before, manager=manager, manager_by=by, manager_at=now, team=team)
     cards.change(conn, [(before, after)], now=now)
+    choices.touch_those_of(conn, [card], now=now)
     return [Happening("card_owned", now, by, card=card, data={"manager": manager})]
 
 

@@ -63,7 +63,7 @@ def plan_call(setup: Setup, wanted: Wanted) -> Plan:
     """Check what is asked for. Raises BadFields with all that is wrong."""
     wrong: list[Wrong] = []
     line = _line(setup, wanted.line)
-    account = _account(setup, line) if line else None
+    account = account_of(setup, line)
     manager = setup.managers.get(wanted.manager)
     dials = manager.dials(account.key) if manager and account else ()
     number = read_number(wanted.number, setup.region_of(line) if line else setup.company.region)
@@ -146,8 +146,10 @@ def _line(setup: Setup, text: str) -> Line | None:
     return setup.lines.get(number) if number else None
 
 
-def _account(setup: Setup, line: Line) -> Account | None:
+def account_of(setup: Setup, line: Line | None) -> Account | None:
     """The line's own; one that names none is of the only account there is."""
+    if line is None:
+        return None
     if line.account:
         return setup.accounts.get(line.account)
     return setup.account[0] if len(setup.account) == 1 else None

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from callrouter.domain.blocks import whose_number
 from callrouter.domain.outcomes import BLOCK_OFFERED_FOR, Outcome, is_deal, relation_by
-from callrouter.domain.setup import JUNK
+from callrouter.domain.setup import JUNK, NOT_A_DEAL, Status
 from callrouter.flows.blocks import blocked
-from callrouter.flows.choose_contact import NoSuchCall
+from callrouter.flows.change_status import move
+from callrouter.flows.no_such import NoSuchCall
 from callrouter.flows.obligations import close_obligation
 from callrouter.flows.settle import settle
-from storage import cards, choices, notices, obligations, outcomes
+from storage import cards, choices, moves, notices, obligations, outcomes
 from storage.notices import Happening
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from callrouter.domain.setup import Setup
     from storage.choices import SaidCall
-    from storage.outcomes import JunkCard, JunkContact
+    from storage.moves import MovingCard
+    from storage.outcomes import JunkContact
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _said(
     *,
     now: datetime,
 ) -> Said:
-    card = outcomes.find_card(conn, call.card) if call.card else None
+    card = moves.find(conn, call.card) if call.card else None
     contact = outcomes.find_contact(conn, call.contact) if call.contact else None
     until = contact.no_card_until if contact else None
     return Said(
@@ -114,15 +116,17 @@ def _act(
     conn: Connection, call: SaidCall, outcome: Outcome, setup: Setup, *, by: str, now: datetime
 ) -> list[Happening]:
     happened: list[Happening] = []
-    card = outcomes.find_card(conn, call.card) if call.card else None
+    card = moves.find(conn, call.card) if call.card else None
     mine = _closed_by(conn, call, card) if card else None
     if is_deal(outcome):
         if card and mine:
-            happened.append(_reopen(conn, call, card, claimed=mine == "claimed", by=by, now=now))
+            happened.append(
+                _reopen(conn, call, card, setup, claimed=mine == "claimed", by=by, now=now)
+            )
     elif card and mine:
         outcomes.call_it_otherwise(conn, card.id, outcome, now=now)
     elif card and not card.closed and outcomes.only_calls_made(conn, card.id, call.id):
-        happened.append(_close(conn, call, card, outcome, by=by, now=now))
+        happened.append(_close(conn, call, card, outcome, setup, by=by, now=now))
     contact = outcomes.find_contact(conn, call.contact) if call.contact else None
     if contact:
         _mark(conn, call, contact, outcome, setup, by=by, now=now)
@@ -132,11 +136,11 @@ def _act(
 # The card. Which call closed it, in which transition, is an act of the call.
 
 
-def _act_of(card: JunkCard, move: int, how: str) -> str:
+def _act_of(card: MovingCard, move: int, how: str) -> str:
     return f"junk:{card.id}@{move}:{how}"
 
 
-def _closed_by(conn: Connection, call: SaidCall, card: JunkCard) -> str | None:
+def _closed_by(conn: Connection, call: SaidCall, card: MovingCard) -> str | None:
     """How this call closed the card as junk, if that is the last word on it: claimed or free."""
     if not card.closed or card.status != JUNK:
         return None
@@ -147,22 +151,46 @@ def _closed_by(conn: Connection, call: SaidCall, card: JunkCard) -> str | None:
 
 
 def _close(
-    conn: Connection, call: SaidCall, card: JunkCard, outcome: Outcome, *, by: str, now: datetime
+    conn: Connection,
+    call: SaidCall,
+    card: MovingCard,
+    outcome: Outcome,
+    setup: Setup,
+    *,
+    by: str,
+    now: datetime,
 ) -> Happening:
-    move = outcomes.close_card(conn, card, outcome, by=by, now=now)
+    """Close a card as junk; its claim is free."""
+    junk = _status(card, JUNK, setup)
+    n = move(conn, card, junk, setup, claimed=False, loss_reason=outcome, by=by, now=now)
     how = "claimed" if card.open_for else "free"
-    cards.claim_acts(conn, [(call.id, _act_of(card, move, how))], now=now)
+    cards.claim_acts(conn, [(call.id, _act_of(card, n, how))], now=now)
     data = {"status": JUNK, "reason": outcome}
     return Happening("card_closed", now, by, call.id, card.id, card.contact, data)
 
 
 def _reopen(
-    conn: Connection, call: SaidCall, card: JunkCard, *, claimed: bool, by: str, now: datetime
+    conn: Connection,
+    call: SaidCall,
+    card: MovingCard,
+    setup: Setup,
+    *,
+    claimed: bool,
+    by: str,
+    now: datetime,
 ) -> Happening:
-    status = card.before or ""
-    outcomes.reopen_card(conn, card, status, claimed=claimed, by=by, now=now)
-    data = {"status": status}
+    """Give a card the status back that it had."""
+    before = _status(card, card.before or "", setup)
+    move(conn, card, before, setup, claimed=claimed, loss_reason=None, by=by, now=now)
+    data = {"status": before.key}
     return Happening("card_reopened", now, by, call.id, card.id, card.contact, data)
+
+
+def _status(card: MovingCard, key: str, setup: Setup) -> Status:
+    """A status of the card's pipeline, even one that Setup has no more."""
+    pipeline = setup.pipelines.get(card.pipeline)
+    found = pipeline.status(key) if pipeline else None
+    return found or (NOT_A_DEAL if key == JUNK else Status(key))
 
 
 # The contact

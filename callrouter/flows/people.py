@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from callrouter.domain.names import may_be_same
 from callrouter.domain.phones import read_number
+from callrouter.flows import letters
+from callrouter.flows.no_such import NoSuchContact
 from callrouter.setup_file.problems import allowed_words
 from storage import contacts, notices, profiles
 from storage.notices import Happening
@@ -38,10 +40,6 @@ class BadFields(Exception):
     def __init__(self, *wrong: Wrong) -> None:
         super().__init__("; ".join(f"{one.field} {one.message}" for one in wrong))
         self.wrong = wrong
-
-
-class NoSuchContact(Exception):
-    """There is no contact of this id, or it was merged into another."""
 
 
 class Stale(Exception):
@@ -103,10 +101,25 @@ def save(
     else:
         id_, before = known
         after = _with_company(conn, sent, _joined(before, said, sent.given), by=by, now=now)
-        _write(conn, id_, before, after, by=by, now=now)
+        _write(conn, id_, before, after, setup, by=by, now=now)
     if external_id:
         profiles.add_external(conn, system, external_id, id_)
     return Saved(id_, new=known is None)
+
+
+def save_new(conn: Connection, sent: Person, setup: Setup, *, by: str, now: datetime) -> str:
+    """Make a contact, whoever has his numbers; gives its id. Raises BadFields."""
+    after = _with_company(conn, sent, _read(sent, setup), by=by, now=now)
+    id_ = profiles.add(conn, after, by=by, now=now)
+    _record(conn, "contact_made", id_, sent, by=by, now=now)
+    return id_
+
+
+def meant(
+    conn: Connection, sent: Person, setup: Setup, *, system: str, external_id: str | None = None
+) -> tuple[str, Profile] | None:
+    """The known contact that `save` would bring up to date, as he is. Raises BadFields."""
+    return _find(conn, _read(sent, setup), system, external_id)
 
 
 def change(
@@ -132,7 +145,7 @@ def change(
     said = _read(sent, setup)
     after = replace(before, **{name: getattr(said, name) for name in sent.given - {"company"}})
     after = _with_company(conn, sent, after, by=by, now=now)
-    _write(conn, contact_id, before, after, by=by, now=now)
+    _write(conn, contact_id, before, after, setup, by=by, now=now)
 
 
 def read_email(text: str) -> str | None:
@@ -232,7 +245,14 @@ def _with_company(
 
 
 def _write(
-    conn: Connection, id_: str, before: Profile, after: Profile, *, by: str, now: datetime
+    conn: Connection,
+    id_: str,
+    before: Profile,
+    after: Profile,
+    setup: Setup,
+    *,
+    by: str,
+    now: datetime,
 ) -> None:
     if before == after:
         return
@@ -243,6 +263,8 @@ def _write(
         data["responsible"] = after.responsible or ""
     happening = Happening("contact_changed", now, by, contact=id_, data=data)
     notices.record(conn, [happening], now=now)
+    if not set(after.emails) <= set(before.emails):
+        letters.address_filled(conn, [id_], setup, by=by, now=now)
 
 
 def _record(conn: Connection, kind: str, id_: str, sent: Person, *, by: str, now: datetime) -> None:

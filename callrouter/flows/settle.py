@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from callrouter.domain.calls import Leg
 from callrouter.domain.ladders import NEVER
-from callrouter.flows import cooling, obligations
+from callrouter.flows import cooling, next_steps, obligations
 from callrouter.flows.callers import identify
 from callrouter.flows.work import Work
-from storage import batches, calls, cards, contacts, counters, journal, notices
+from storage import batches, calls, cards, contacts, counters, journal, notices, outbox
 from storage.batches import Written
 from storage.cards import CardState
 from storage.notices import Happening
@@ -203,8 +203,20 @@ def write(
     more = _talked(conn, works, now=now) + _milestones(conn, works, now=now)
     more += obligations.follow(conn, works, now=now)
     more += cooling.follow(conn, works, now=now)
+    next_steps.follow(conn, works, now=now)
     notices.record(conn, [*happened, *more], now=now)
     notices.tell(conn, [work.id for work in works], now=now)
+    outbox.put_rings(conn, [work.id for work in works if _is_heard(work)], now=now)
+
+
+def _is_heard(work: Work) -> bool:
+    """Whether somebody outside is to be told that it rings: the pop's link by webhook or mail."""
+    setup, state = work.setup, work.state
+    if state is None or state.over or work.direction != "in" or work.internal:
+        return False
+    if not (setup.workplace.pop_mail or any(one.hears("call.ringing") for one in setup.webhook)):
+        return False
+    return any(leg.manager and leg.status in ("planned", "ringing") for leg in state.legs)
 
 
 def settle(conn: Connection, ids: Sequence[str], setup: Setup, *, now: datetime) -> list[Work]:

@@ -18,7 +18,7 @@ from callrouter.domain.events import OF_A_CALL, CallEvent
 from callrouter.domain.managers import Board
 from callrouter.domain.past import Seen
 from callrouter.domain.why import Why
-from callrouter.flows import tidings
+from callrouter.flows import fetches, tidings
 from callrouter.flows.asking import Asking, ask, look_at
 from callrouter.flows.blocks import blocked
 from callrouter.flows.callers import identify
@@ -106,6 +106,7 @@ class _Taking:
         events = self._new_events()
         batch = self._number(events)
         write(self.conn, list(self.works.values()), happened, now=self.now)
+        self._ask_for_recordings(events)
         self._store(events, batch)
         return Batch(
             taken=[self._taken(item) for item in self.items],
@@ -187,7 +188,9 @@ class _Taking:
             item.same_as = earlier
             return True
         raw = item.entry.raw
-        if (raw.body, raw.query) != (stored.raw.body, stored.raw.query) and not item.entry.already:
+        kept = (stored.raw.body, stored.raw.query)
+        erased = kept == (b"", "")  # with whom it was about
+        if (raw.body, raw.query) != kept and not (erased or item.entry.already):
             reason = "the same event with another body: the first stands"
             self._set_aside(item, "event_id", reason)
         answer = Answer(stored.raw.answer, stored.raw.answer_type)
@@ -388,6 +391,10 @@ class _Taking:
         ]
         heard = {call for _, call in new if call}
         return number(self.conn, works, self.setup, heard=heard, events=len(new), now=self.now)
+
+    def _ask_for_recordings(self, events: Sequence[tuple[CallEvent, str | None, Raw]]) -> None:
+        heard = [(event, self.works[call]) for event, call, _ in events if call in self.works]
+        fetches.follow(self.conn, heard, self.works.values(), self.setup, now=self.now)
 
     def _store(
         self, events: Sequence[tuple[CallEvent, str | None, Raw]], batch: int | None

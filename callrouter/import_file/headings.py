@@ -7,7 +7,7 @@ The exports' own words, Russian and English, were read in their CSV files and me
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
@@ -52,7 +52,7 @@ class Column:
 
     index: int
     heading: str
-    field: Field
+    field: str
     label: str | None = None
 
 
@@ -69,12 +69,27 @@ class Columns:
     count: int
     system: System
 
-    def of(self, field: Field) -> list[Column]:
+    def of(self, field: str) -> list[Column]:
         return [one for one in self.used if one.field == field]
 
 
-def find_columns(headings: Sequence[str], mapped: Mapping[str, Field]) -> Columns:
+def find_columns(headings: Sequence[str], mapped: Mapping[str, str]) -> Columns:
     """Say what each heading means; what a map says of it goes first. Raises BadFile."""
+    system = _system(headings)
+    found = read_headings(headings, mapped, lambda heading: _known(heading, system), system)
+    check_columns(found, FIELDS, SEVERAL)
+    if not any(one.field in TELLING for one in found.used):
+        raise BadFile(f"no column is a phone, an e-mail or an external id{_unnamed(found, FIELDS)}")
+    return found
+
+
+def read_headings(
+    headings: Sequence[str],
+    mapped: Mapping[str, str],
+    known: Callable[[str], str | None],
+    system: System = "file",
+) -> Columns:
+    """What each heading means, of whatever nouns; `known` says it of those that no map names."""
     stand = {_spelled(one): one for one in headings}
     if strange := [one for one in mapped if _spelled(one) not in stand]:
         raise BadFile(
@@ -82,53 +97,62 @@ def find_columns(headings: Sequence[str], mapped: Mapping[str, Field]) -> Column
             f"its headings are {_quoted(one.strip() for one in headings if one.strip())}"
         )
     by_map = {_spelled(heading): field for heading, field in mapped.items()}
-    system = _system(headings)
     used, ignored, unknown = [], [], []
     for index, heading in enumerate(headings):
         shown = heading.strip()
-        label = _LABELS.get(_key(heading))
-        field = by_map.get(_spelled(heading)) or _known(heading, system)
+        label = _LABELS.get(plain(heading))
+        field = by_map.get(_spelled(heading)) or known(heading)
         if field == "ignore" or shown == REASON:
             ignored += [shown] if shown != REASON else []
         elif field:
             used.append(Column(index, shown, field, label if field == "phone" else None))
         elif shown:
             unknown.append(shown)
-    _check(used, unknown)
     return Columns(tuple(used), tuple(ignored), tuple(unknown), len(headings), system)
 
 
+def read_people_headings(headings: Sequence[str]) -> Columns:
+    """What each heading means by itself, whether or not all of them come to something."""
+    system = _system(headings)
+    return read_headings(headings, {}, lambda heading: _known(heading, system), system)
+
+
 def is_known(heading: str) -> bool:
-    return _key(heading) in _KNOWN or heading.strip() == REASON
+    return plain(heading) in _KNOWN or heading.strip() == REASON
 
 
-def allowed() -> str:
-    return ", ".join(f'"{one}"' for one in FIELDS)
-
-
-def _check(used: Sequence[Column], unknown: Sequence[str]) -> None:
-    for field in FIELDS:
-        columns = [one.heading for one in used if one.field == field]
-        if len(columns) > 1 and field not in SEVERAL:
+def check_columns(
+    found: Columns,
+    fields: Collection[str],
+    several: Collection[str] = (),
+    needed: Collection[str] = (),
+) -> None:
+    """Raises BadFile for a field that two columns hold, and for one that none holds and must."""
+    for field in fields:
+        columns = [one.heading for one in found.of(field)]
+        if len(columns) > 1 and field not in several:
             raise BadFile(
                 f'{_quoted(columns)} are all "{field}"; allowed: one of them. Say in a map '
                 '(--map) which others to "ignore"'
             )
-    if not any(one.field in TELLING for one in used):
-        raise BadFile(
-            "no column is a phone, an e-mail or an external id"
-            + (f"; not known: {_quoted(unknown)}" if unknown else "")
-            + f". Name them in a map (--map), under [columns]; allowed: {allowed()}"
-        )
+    for field in needed:
+        if not found.of(field):
+            raise BadFile(f'no column is a "{field}"{_unnamed(found, fields)}')
+
+
+def _unnamed(found: Columns, fields: Collection[str]) -> str:
+    """How a column that is missing could be named."""
+    unknown = f"; not known: {_quoted(found.unknown)}" if found.unknown else ""
+    return f"{unknown}. Name them in a map (--map), under [columns]; allowed: {_quoted(fields)}"
 
 
 def _known(heading: str, system: System) -> Field | None:
-    field = _KNOWN.get(_key(heading))
+    field = _KNOWN.get(plain(heading))
     return None if field == "kind" and system != "amocrm" else field  # elsewhere any type of thing
 
 
 def _system(headings: Iterable[str]) -> System:
-    keys = {_key(one) for one in headings}
+    keys = {plain(one) for one in headings}
     if keys & _AMOCRM:
         return "amocrm"
     return "bitrix24" if keys & _BITRIX24 else "file"
@@ -147,22 +171,25 @@ _NUMBER: Final = re.compile(r" ?\d+$")
 _MAIL: Final = re.compile(r"\be mail\b|\bэл(?:ектронная)? почта\b|\bемейл\b|\bимейл\b|\bмейл\b")
 
 
-def _key(heading: str) -> str:
+def plain(heading: str) -> str:
     """A heading without what varies: case, signs, its number, and how e-mail is spelled."""
     plain = folded(_OF_THE_CONTACT.sub("", heading.casefold()))
     return _NUMBER.sub("", _MAIL.sub("email", plain))
 
 
-def _table(text: str) -> Iterator[tuple[str, Field]]:
+def words_of(text: str) -> Iterator[tuple[str, str]]:
+    """The plain heading and the field, of lines like `name: ФИО | Имя`."""
     for line in text.strip().splitlines():
         field, _, words = line.partition(":")
         for word in words.split("|"):
-            yield _key(word), cast("Field", field.strip())
+            yield plain(word), field.strip()
 
 
-_KNOWN: Final[Mapping[str, Field]] = dict(
-    _table(
-        """
+_KNOWN: Final = cast(
+    "Mapping[str, Field]",
+    dict(
+        words_of(
+            """
         name: ФИО | Ф.И.О. | Имя, Фамилия | Полное имя | Полное имя контакта | Имя контакта
         name: Наименование | Контакт | Контактное лицо | Клиент | Имя клиента | ФИО клиента
         name: Name | Full name | First and Last Names | Contact | Contact name | Contact full name
@@ -221,16 +248,17 @@ _KNOWN: Final[Mapping[str, Field]] = dict(
         ignore: Web (компания) | Address (company) | Web (company) | Мгн. сообщения | IM
         ignore: Пользовательское соглашение | User agreement
         """
-    )
+        )
+    ),
 )
 
 
 def _keys(*headings: str) -> frozenset[str]:
-    return frozenset(map(_key, headings))
+    return frozenset(map(plain, headings))
 
 
 _LABELS: Final[Mapping[str, str]] = {
-    _key(heading): label
+    plain(heading): label
     for label, headings in {
         "work": "Рабочий телефон|Рабочий прямой телефон|Раб. телефон|Раб. тел.|Work phone"
         "|Work direct phone|Work direct|Direct phone",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
@@ -17,7 +17,7 @@ from callrouter.import_file.problems import BadValue, Problem
 
 if TYPE_CHECKING:
     from callrouter.domain.setup import Setup
-    from callrouter.import_file.headings import Column, Columns, Field
+    from callrouter.import_file.headings import Column, Columns
     from callrouter.import_file.opening import Line
 
 Kind = Literal["person", "company"]
@@ -72,6 +72,17 @@ class Refusal:
     problems: tuple[Problem, ...]
 
 
+def misshapen(cells: Sequence[str], headings: int) -> list[Problem]:
+    """What is wrong with a line as a whole, under so many headings."""
+    problems = []
+    if any(cell.strip() for cell in cells[headings:]):
+        said = f"has {len(cells)} cells, the headings are {headings}"
+        problems.append(Problem("", f"{said}: is a separator not in quotes?"))
+    if any(len(cell) > values.MOST_CELL for cell in cells):
+        problems.append(Problem("", "has a cell of many thousand signs: is a quote not closed?"))
+    return problems
+
+
 class Reader:
     """Reads the lines of one file. `system`: whose external ids they are."""
 
@@ -82,31 +93,21 @@ class Reader:
         self._managers = Managers(setup.manager)
         self._system = system
         self._now = now
-        self._by_field: dict[Field, list[Column]] = {
-            field: columns.of(field) for field in {one.field for one in columns.used}
-        }
+        self._by_field = by_field(columns)
 
     def read(self, found: Line | Unreadable) -> Row | Refusal:
         if isinstance(found, Unreadable):
             return Refusal(found.line, (), (Problem("", found.reason),))
         line, cells = found
-        problems: list[Problem] = []
-        extra = sum(1 for cell in cells[self._columns.count :] if cell.strip())
-        if extra:
-            said = f"has {len(cells)} cells, the headings are {self._columns.count}"
-            problems.append(Problem("", f"{said}: is a separator not in quotes?"))
-        if any(len(cell) > values.MOST_CELL for cell in cells):
-            problems.append(
-                Problem("", "has a cell of many thousand signs: is a quote not closed?")
-            )
+        problems = misshapen(cells, self._columns.count)
         if problems:
             return Refusal(line, cells, tuple(problems))
-        row = self._row(line, _Cells(cells, self._by_field, problems))
+        row = self._row(line, Cells(cells, self._by_field, problems))
         if not problems and not any((row.name, row.phones, row.emails, row.external_id)):
             problems.append(Problem("", "has neither a name nor a phone, an e-mail or an id"))
         return Refusal(line, cells, tuple(problems)) if problems else row
 
-    def _row(self, line: int, cells: _Cells) -> Row:
+    def _row(self, line: int, cells: Cells) -> Row:
         first = cells.one("first_name", lambda text: values.line_of(text, "name"))
         middle = cells.one("middle_name", lambda text: values.line_of(text, "name"))
         last = cells.one("last_name", lambda text: values.line_of(text, "name"))
@@ -149,23 +150,27 @@ def _kind(text: str) -> str:
     raise BadValue(f'"{text[:40]}" is not a kind of contact; allowed: "контакт", "компания"')
 
 
-class _Cells:
+def by_field(columns: Columns) -> dict[str, list[Column]]:
+    return {field: columns.of(field) for field in {one.field for one in columns.used}}
+
+
+class Cells:
     """The cells of a line by field; what is wrong with one is noted, and it counts as empty."""
 
     def __init__(
         self,
         cells: Sequence[str],
-        by_field: dict[Field, list[Column]],
+        by_field: Mapping[str, list[Column]],
         problems: list[Problem],
     ) -> None:
         self._cells = cells
         self._by_field = by_field
-        self._problems = problems
+        self.problems = problems
 
-    def one(self, field: Field, read: Callable[[str], str]) -> str:
+    def one(self, field: str, read: Callable[[str], str]) -> str:
         return next(iter(self._read(field, lambda text, _: [read(text)])), "")
 
-    def several(self, field: Field, read: Callable[[str], list[str]]) -> list[str]:
+    def several(self, field: str, read: Callable[[str], list[str]]) -> list[str]:
         return self._read(field, lambda text, _: read(text))
 
     def phones(self, region: str) -> tuple[Phone, ...]:
@@ -181,14 +186,14 @@ class _Cells:
         found = self._read("last_talk", lambda text, _: [values.moment_of(text, zone, now)])
         return found[0] if found else None
 
-    def _read(self, field: Field, read: Callable[[str, Column], list[T]]) -> list[T]:
+    def _read(self, field: str, read: Callable[[str, Column], list[T]]) -> list[T]:
         found: list[T] = []
         for column in self._by_field.get(field, ()):
             if column.index < len(self._cells) and (text := values.bare(self._cells[column.index])):
                 try:
                     found += read(text, column)
                 except BadValue as bad:
-                    self._problems.append(Problem(column.heading, str(bad)))
+                    self.problems.append(Problem(column.heading, str(bad)))
         return found
 
 

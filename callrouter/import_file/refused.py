@@ -34,6 +34,11 @@ def origin(path: Path) -> str:
     return name
 
 
+def as_text(cell: str) -> str:
+    """A cell that no program takes for a formula; the reading takes the quote off again."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
 class Refusals:
     """The file, written line by line; it stands in its place only once it is whole."""
 
@@ -59,7 +64,7 @@ class Refusals:
         self._write([*kept, reasons, *cells[count:]])
 
     def _write(self, cells: Sequence[str]) -> None:
-        self._writer.writerow([f"'{one}" if _FORMULA.match(one) else one for one in cells])
+        self._writer.writerow([as_text(one) for one in cells])
 
     def keep(self) -> Path | None:
         """Put the file in its place; None where no line was refused."""

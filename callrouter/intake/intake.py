@@ -270,11 +270,7 @@ class Intake:
             self.snapshot.refresh(board)
         if self._mark is None:
             self._mark = await self._parts.database.read(known.mark_before, CALLERS_KEPT)
-        while True:
-            callers, mark = await self._parts.database.read(known.changed_since, self._mark)
-            self.snapshot.learn(callers)
-            if mark is None:
-                return
+        while mark := await learn_changed(self._parts.database, self.snapshot, self._mark):
             self._mark = mark
             await asyncio.sleep(0)
 
@@ -297,6 +293,21 @@ class Intake:
     @property
     def _file(self) -> Path:
         return self._parts.data_dir / "snapshot"
+
+
+async def learn_changed(
+    database: Database, snapshot: Snapshot, mark: known.Mark
+) -> known.Mark | None:
+    """Let the snapshot know a page of contacts changed after a mark as they are now, and nothing of
+    who is erased or of a number that is nobody's any more; gives the next mark, None at the end.
+    """
+    callers, contacts, mark_now = await database.read(known.changed_since, mark)
+    if left := snapshot.numbers_of(contacts) - callers.keys():
+        # Another contact, who did not change, may have the number as well.
+        callers |= await database.read(known.callers_of, left)
+        snapshot.forget(contacts, but=callers)
+    snapshot.learn(callers)
+    return mark_now
 
 
 def _render(provider: Provider, hook: RawHook, decision: Decision) -> Answer:

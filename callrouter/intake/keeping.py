@@ -22,7 +22,7 @@ import structlog
 
 from callrouter.flows.recordings import Upload, hang
 from storage.database import BaseSilent, Database, Priority
-from storage.files import Draft, Folder, sync_folder
+from storage.files import Draft, Files, FilesSilent, sync_folder
 from webhooks.provider import RawHook
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Keeper:
         self,
         database: Database,
         intake: Intake,
-        files: Folder,
+        files: Files,
         notes: Path,
         clock: Callable[[], datetime],
     ) -> None:
@@ -132,7 +132,11 @@ class Keeper:
         )
         try:
             await self._intake.take(hook, provider, [upload.event])
-            call = await self._database.write_as(Priority.JOBS, hang, upload, now=self._clock())
+            setup = self._intake.snapshot.setup
+            outgoing = setup is None or setup.recordings.outgoing
+            call = await self._database.write_as(
+                Priority.JOBS, hang, upload, outgoing=outgoing, now=self._clock()
+            )
         except BaseSilent:
             return False
         if call is None:
@@ -163,12 +167,22 @@ class Keeper:
             due, pause = self._again.get(path.stem, (0.0, AGAIN_S))
             if path.stem in self._going or time.monotonic() < due:
                 continue
-            upload = await self.run(_read_note, path)
-            if upload is None or not await self.run(self._files.has, upload.file):
-                # It was never whole, and nobody was told that it is kept.
-                await self.run(path.unlink, missing_ok=True)
-            elif not await self._tell(upload):
+            if not await self._follow(path):
                 self._again[path.stem] = (time.monotonic() + pause, min(pause * 2, 3600.0))
+
+    async def _follow(self, path: Path) -> bool:
+        """False: it has to be looked at again."""
+        upload = await self.run(_read_note, path)
+        try:
+            there = upload is not None and await self.run(self._files.has, upload.file)
+        except FilesSilent as error:
+            log.warning("files_silent", error=str(error))
+            return False
+        if upload is not None and there:
+            return await self._tell(upload)
+        # It was never whole, and nobody was told that it is kept.
+        await self.run(path.unlink, missing_ok=True)
+        return True
 
     def _note(self, id_: str) -> Path:
         return self._notes / f"{id_}.json"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -19,7 +19,7 @@ from callrouter.domain.blocks import Blocked, find_block
 from callrouter.domain.calls import Told, holds_of
 from callrouter.domain.events import OF_A_CALL
 from callrouter.domain.managers import Board, ManagerFacts
-from callrouter.domain.routing import STRANGER, CallerFacts
+from callrouter.domain.routing import STRANGER, CallerFacts, open_card
 from callrouter.domain.setup import Setup
 from callrouter.flows.asking import Asking, ask
 from callrouter.flows.queue import PLACE_KEPT, Queue
@@ -66,6 +66,7 @@ class Snapshot:
         self._setup: Setup | None = None
         self._board = Board()
         self._callers: OrderedDict[str, CallerFacts] = OrderedDict()
+        self._numbers_of: dict[str, tuple[str, ...]] = {}  # the same callers, by contact
         self._calls: OrderedDict[_Ref, Work] = OrderedDict()
         self._answers: OrderedDict[_Ref, Answer] = OrderedDict()
         self._of_number: dict[str, dict[str, Work]] = {}  # the same calls, by who calls
@@ -128,10 +129,31 @@ class Snapshot:
 
     def learn(self, callers: dict[str, CallerFacts]) -> None:
         for number, facts in callers.items():
+            self._unlearn(number)
             self._callers[number] = facts
-            self._callers.move_to_end(number)
+            for one in _people(facts):
+                self._numbers_of[one] = (*self._numbers_of.get(one, ()), number)
         while len(self._callers) > CALLERS_KEPT:
-            self._callers.popitem(last=False)
+            self._unlearn(next(iter(self._callers)))
+
+    def numbers_of(self, contacts: Iterable[str]) -> set[str]:
+        """By which numbers these contacts call, as far as it is known here."""
+        return {number for one in contacts for number in self._numbers_of.get(one, ())}
+
+    def forget(self, contacts: Iterable[str], *, but: Container[str] = ()) -> None:
+        """Know nothing any more of these contacts' numbers, except some."""
+        for number in self.numbers_of(contacts):
+            if number not in but:
+                self._unlearn(number)
+
+    def _unlearn(self, number: str) -> None:
+        facts = self._callers.pop(number, None)
+        for one in _people(facts) if facts else ():
+            left = tuple(other for other in self._numbers_of[one] if other != number)
+            if left:
+                self._numbers_of[one] = left
+            else:
+                del self._numbers_of[one]
 
     def _met(self, callers: dict[str, CallerFacts]) -> dict[str, CallerFacts]:
         """What calls say of their numbers: one that hangs on another of a number's people, nothing.
@@ -281,9 +303,8 @@ class Snapshot:
         number = work.caller.number
         if work.caller.kind == "known" and number and (facts := self._callers.get(number)):
             pipeline = setup.pipeline_of(work.line).key
-            mine = [card for card in facts.cards if card.open and card.pipeline == pipeline]
             work.facts, work.known, work.contact = facts, True, facts.contact
-            work.card = max(mine, key=lambda card: card.number, default=None)
+            work.card = open_card(facts.cards, pipeline)
         else:
             work.facts = STRANGER
         return work
@@ -363,6 +384,12 @@ def _place(work: Work, event: CallEvent) -> tuple[int, int]:
 def _number(work: Work) -> str | None:
     """By what a caller is known again; who withholds his number is not."""
     return work.caller.number if work.caller.kind == "known" else None
+
+
+def _people(facts: CallerFacts) -> set[str]:
+    """The contacts that a number's facts tell of."""
+    found = {one.contact for one in facts.people}
+    return found | {facts.contact} if facts.contact else found
 
 
 def _is_late(state: CallState, now: datetime) -> bool:

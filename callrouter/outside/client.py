@@ -4,27 +4,30 @@
 
 Only hosts that the setup names; only addresses that we checked ourselves, and exactly these are
 connected to; no redirect is followed; nothing of ours goes along but the request; nothing is sent
-twice.
+twice. `fetch` brings a file in the same way, and alone follows redirects: each is checked afresh.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import ClassVar, Final, NoReturn
+from urllib.parse import urljoin
 
 import aiohttp
 import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from callrouter.domain.setup import Account
@@ -40,6 +43,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 CONNECT_S: Final = 2.0
 TOTAL_S: Final = 10.0
 MOST_BYTES: Final = 64 * 1024
+REDIRECTS: Final = 3
+PIECE: Final = 256 * 1024
 NO_HURRY_S: Final = 10.0
 """So long an account rests after a 429 that does not say how long."""
 
@@ -50,6 +55,10 @@ _URL = re.compile(
 )
 _BREAKS = re.compile(r"[\x00\r\n]")
 _LIKE_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE)
+
+
+_BROKEN: Final = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+"""What goes wrong on the way; a TimeoutError is an OSError."""
 
 
 class OutsideError(Exception):
@@ -80,14 +89,47 @@ class NoAnswer(OutsideError):
     may_have_arrived = True
 
 
+class Unfit(OutsideError):
+    """What would come may not be taken: it is too long, or compressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How slowly a file may come.
+
+    `still_s`: how long nothing may come; besides, `grace_s` and a second for each `per_s` bytes.
+    """
+
+    still_s: float = 15.0
+    grace_s: float = 30.0
+    per_s: int = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The end of a fetch. Of a 200 `size` bytes were passed on; of all else there is the head only.
+
+    `whole`: the sender said how long it is, or where it ends; else it may have broken off unseen.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    size: int = 0
+    whole: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where the requests of an account may go: its hosts, each `host` or `host:port`."""
+    """Where the requests of an account may go: its hosts, each `host` or `host:port`.
+
+    `quiet`: of its addresses only the host is told, for a path may be the key itself.
+    """
 
     account: str
     hosts: frozenset[str]
     allow_private: bool = False
     per_minute: int | None = None
+    quiet: bool = False
 
 
 def door_of(account: Account, provider: Provider) -> Door:
@@ -101,11 +143,17 @@ def door_of(account: Account, provider: Provider) -> Door:
     return Door(account.key, frozenset(hosts), account.allow_private, provider.per_minute)
 
 
+def door_to(url: str, name: str, *, private: bool) -> Door:
+    """Only the host of this address, of which no more is told. Raises Forbidden."""
+    return Door(name, frozenset({_read(url).name_and_port}), private, quiet=True)
+
+
 class Client:
     """Sends requests. Belongs to the event loop; keeps nothing between two but their pace.
 
     `resolve`: how names become addresses; None: as the system does. `tls`: whom to trust; None:
-    the system's authorities. `total_s`: how long a request may take, from name to last byte.
+    the system's authorities. `total_s`: how long a request may take, from name to last byte;
+    `patience`: the same for files.
     """
 
     def __init__(
@@ -114,12 +162,14 @@ class Client:
         tls: ssl.SSLContext | None = None,
         *,
         total_s: float = TOTAL_S,
+        patience: Patience | None = None,
     ) -> None:
         # Threads of its own: a name server that is silent must not hold up the spool.
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="resolve")
         self._resolve = resolve or self._ask_system
         self._tls = tls
         self._total_s = total_s
+        self._patience = patience or Patience()
         self._paces: dict[tuple[str, int | None], Pace] = {}
 
     def close(self) -> None:
@@ -144,7 +194,7 @@ class Client:
         where = "?"
         try:
             place = _read(request.url)
-            where = place.without_query
+            where = place.name_and_port if door.quiet else place.without_query
             _check(place, door)
             if (wait := pace.wait(began)) > 0:
                 raise TooSoon(f"asked too often; again in {wait:.0f} s", wait)
@@ -155,7 +205,7 @@ class Client:
         except OutsideError as error:
             status = type(error).__name__
             raise
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # also TimeoutError
+        except _BROKEN as error:
             status = type(error).__name__
             _give_up(error, way)
         finally:
@@ -190,6 +240,19 @@ class Client:
         connect_s: float,
         most_bytes: int,
     ) -> Response:
+        async with self._asking(request, addresses, way, connect_s) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > most_bytes:
+                    raise NoAnswer(f"{place.name}: its answer is longer than {most_bytes} bytes")
+            return Response(response.status, _named(response), bytes(body))
+
+    @contextlib.asynccontextmanager
+    async def _asking(
+        self, request: Request, addresses: Sequence[str], way: _Way, connect_s: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask at these addresses and no others; the answer's head is there."""
         connector = aiohttp.TCPConnector(
             resolver=_Found(addresses), use_dns_cache=False, force_close=True, ssl=self._tls or True
         )
@@ -210,13 +273,103 @@ class Client:
                 allow_redirects=False,
             ) as response,
         ):
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > most_bytes:
-                    raise NoAnswer(f"{place.name}: its answer is longer than {most_bytes} bytes")
-            headers = tuple((name.lower(), value) for name, value in response.headers.items())
-            return Response(response.status, headers, bytes(body))
+            yield response
+
+    async def fetch(
+        self,
+        request: Request,
+        door: Door,
+        write: Callable[[bytes], Awaitable[None]],
+        *,
+        most_bytes: int,
+    ) -> Fetched:
+        """Get a file, whatever its length: the body of a 200 goes to `write`, piece by piece.
+
+        At most three redirects are followed, each as if the setup's host had been asked for it:
+        same hosts, addresses checked afresh, never from https to http; what was sent along for the
+        first host goes to no other. Raises OutsideError, and what `write` raises but OSError.
+        """
+        # Files have a pace of their own: what people order through the account goes before them.
+        files = (f"{door.account}/files", door.per_minute)
+        pace = self._paces.setdefault(files, Pace(door.per_minute))
+        began, way, hops = time.monotonic(), _Way(), 0
+        status: int | str = "?"
+        where = "?"
+        size = 0
+        try:
+            while True:
+                place = _read(request.url)
+                where = place.name_and_port
+                _check(place, door)
+                if (wait := pace.wait(time.monotonic())) > 0:
+                    raise TooSoon(f"asked too often; again in {wait:.0f} s", wait)
+                async with asyncio.timeout(self._patience.still_s):
+                    addresses = await self._find(place, door)
+                way = _Way()
+                fetched = await self._pass_on(request, place, addresses, way, write, most_bytes)
+                status, size = fetched.status, fetched.size
+                onward = _onward(request, place, fetched)
+                if onward is None:
+                    break
+                hops += 1
+                if hops > REDIRECTS:
+                    raise Forbidden(f"{place.name}: redirects more than {REDIRECTS} times")
+                request = onward
+        except OutsideError as error:
+            status = type(error).__name__
+            raise
+        except _BROKEN as error:
+            status = type(error).__name__
+            _give_up(error, way)
+        finally:
+            # Of a file's address its host only: its name may hold a number.
+            took = round((time.monotonic() - began) * 1000, 1)
+            said = {"account": door.account, "host": where, "status": status, "hops": hops}
+            log.info("fetched", **said, bytes=size, ms=took)
+        if fetched.status == 429 and (rest := asked_to_rest(fetched)) is not None:
+            pace.rest(rest, time.monotonic())
+        return fetched
+
+    async def _pass_on(
+        self,
+        request: Request,
+        place: _Place,
+        addresses: Sequence[str],
+        way: _Way,
+        write: Callable[[bytes], Awaitable[None]],
+        most_bytes: int,
+    ) -> Fetched:
+        async with contextlib.AsyncExitStack() as stack:
+            async with asyncio.timeout(self._patience.still_s):
+                asking = self._asking(request, addresses, way, CONNECT_S)
+                response = await stack.enter_async_context(asking)
+            headers = _named(response)
+            if response.status != 200:
+                return Fetched(response.status, headers)
+            announced, slow = response.content_length, self._patience
+            if (announced or 0) > most_bytes:
+                raise Unfit(f"{place.name}: the file is longer than {most_bytes} bytes")
+            encoding = response.headers.get("Content-Encoding", "identity")
+            if encoding.strip().lower() != "identity":
+                raise Unfit(f"{place.name}: the file comes compressed")
+            size, waited, piece = 0, 0.0, bytearray()
+            while True:
+                patience = min(slow.still_s, slow.grace_s + size / slow.per_s - waited)
+                began = time.monotonic()
+                async with asyncio.timeout(max(patience, 0.0)):
+                    data = await response.content.readany()
+                waited += time.monotonic() - began  # the sender's time, not that of our disk
+                size += len(data)
+                if size > most_bytes:
+                    raise Unfit(f"{place.name}: the file is longer than {most_bytes} bytes")
+                piece += data
+                if piece and (len(piece) >= PIECE or not data):
+                    await write(bytes(piece))
+                    piece.clear()
+                if not data:
+                    break
+            chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+            return Fetched(200, headers, size, announced is not None or chunked)
 
     async def _ask_system(self, host: str, port: int) -> Sequence[str]:
         def find() -> list[str]:
@@ -329,6 +482,26 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     return [*request.headers, *(one for one in own if one[0].lower() not in given)]
 
 
+def _named(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
+    return tuple((name.lower(), value) for name, value in response.headers.items())
+
+
+def _onward(request: Request, place: _Place, fetched: Fetched) -> Request | None:
+    """The request that a redirect asks for; None: it is none. Raises Forbidden."""
+    if fetched.status not in (301, 302, 303, 307, 308):
+        return None
+    said = next((value for name, value in fetched.headers if name == "location"), "").strip()
+    try:
+        url = urljoin(request.url, said) if said else ""
+    except ValueError:
+        url = ""
+    other = _read(url)
+    if place.scheme == "https" and other.scheme != "https":
+        raise Forbidden(f"{place.name}: redirects from https to http")
+    same = (other.scheme, other.name_and_port) == (place.scheme, place.name_and_port)
+    return Request("GET", url, request.headers if same else ())
+
+
 def _give_up(error: Exception, way: _Way) -> NoReturn:
     """Say what happened in our own words: a library's may quote what was sent."""
     late = isinstance(error, TimeoutError)
@@ -339,7 +512,7 @@ def _give_up(error: Exception, way: _Way) -> NoReturn:
     raise Unreachable(f"{why} ({type(error).__name__})") from None
 
 
-def asked_to_rest(response: Response) -> float | None:
+def asked_to_rest(response: Response | Fetched) -> float | None:
     """How long to send nothing, seconds, if that is what was answered."""
     if response.status not in (429, 503):
         return None

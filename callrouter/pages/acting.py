@@ -12,20 +12,20 @@ from aiohttp import web
 from callrouter.domain.managers import PresenceState
 from callrouter.domain.outcomes import Outcome
 from callrouter.flows.blocks import block_caller
-from callrouter.flows.choose_contact import NoSuchCall, NotOfNumber, choose_contact
+from callrouter.flows.choose_contact import NotOfNumber, choose_contact
+from callrouter.flows.no_such import NoSuchCall
 from callrouter.flows.obligations import ClosedAlready, NotOwed, close_obligation
 from callrouter.flows.outcomes import say_outcome
 from callrouter.flows.presence import NO_ANSWER, EndHasCome, say
+from callrouter.flows.seeing import MayNot, check_speaking, within
+from callrouter.pages.doors import by_script
 from callrouter.wording import codes
 
 if TYPE_CHECKING:
-    from callrouter.domain.setup import Role, Setup
+    from callrouter.domain.setup import Setup
     from callrouter.pages.doors import Doors, Guest
     from callrouter.service import Service
     from callrouter.wording import Words
-
-MAY_ACT: Final[frozenset[Role]] = frozenset({"manager", "head", "admin"})
-"""An auditor only reads."""
 
 LONGEST_BREAK: Final = timedelta(hours=12)
 """A time of day that has passed means tomorrow's only for whoever works through midnight."""
@@ -35,7 +35,7 @@ _USUAL: Final = {code: said for code, said in codes.PAUSES.items() if code != NO
 
 
 def may_act(guest: Guest) -> bool:
-    return guest.visit is not None and guest.visit.role in MAY_ACT
+    return guest.may("work")
 
 
 class Acting:
@@ -53,6 +53,10 @@ class Acting:
         state = str(form.get("state", ""))
         if manager is None or not manager.active or state not in get_args(PresenceState):
             return self._refuse(request, guest, HTTPStatus.BAD_REQUEST)
+        try:
+            check_speaking(guest.viewer, manager.key)
+        except MayNot:
+            return self._refuse(request, guest, HTTPStatus.FORBIDDEN)
         reason = _code(str(form.get("reason", "")), guest.words)
         try:
             until = end_at(str(form.get("until", "")), setup, self._service.clock())
@@ -69,26 +73,30 @@ class Acting:
         if not reason:
             return self._refuse(request, guest, HTTPStatus.BAD_REQUEST)
         id_ = request.match_info["id"]
-        return await self._do(request, guest, "/", close_obligation, id_, reason)
+        where = "/call-back" if form.get("from") == "/call-back" else "/"
+        given = (guest.viewer, "obligation", id_, close_obligation, id_, reason)
+        return await self._do(request, guest, where, within, *given)
 
     async def choose(self, request: web.Request, guest: Guest) -> web.StreamResponse:
         """Say which of the number's people called."""
         id_, form = request.match_info["id"], await request.post()
         contact, setup = str(form.get("contact", "")), self._service.setups.current
-        return await self._do(request, guest, f"/calls/{id_}", choose_contact, id_, contact, setup)
+        given = (guest.viewer, "call", id_, choose_contact, id_, contact, setup)
+        return await self._do(request, guest, f"/calls/{id_}", within, *given)
 
     async def say_outcome(self, request: web.Request, guest: Guest) -> web.StreamResponse:
         id_, form = request.match_info["id"], await request.post()
         outcome, setup = str(form.get("outcome", "")), self._service.setups.current
         if outcome not in get_args(Outcome):
             return self._refuse(request, guest, HTTPStatus.BAD_REQUEST)
-        where = f"/calls/{id_}#outcome"
-        return await self._do(request, guest, where, say_outcome, id_, outcome, None, setup)
+        given = (guest.viewer, "call", id_, say_outcome, id_, outcome, None, setup)
+        return await self._do(request, guest, f"/calls/{id_}#outcome", within, *given)
 
     async def block(self, request: web.Request, guest: Guest) -> web.StreamResponse:
         """Put the caller's number on the block list."""
         id_, setup = request.match_info["id"], self._service.setups.current
-        return await self._do(request, guest, f"/calls/{id_}#outcome", block_caller, id_, setup)
+        given = (guest.viewer, "call", id_, block_caller, id_, setup)
+        return await self._do(request, guest, f"/calls/{id_}#outcome", within, *given)
 
     async def _do(
         self,
@@ -99,9 +107,7 @@ class Acting:
         *given: Any,  # noqa: ANN401  whatever the flow takes
         **named: Any,  # noqa: ANN401
     ) -> web.StreamResponse:
-        if not guest.visit or not may_act(guest):
-            return self._refuse(request, guest, HTTPStatus.FORBIDDEN)
-        by, now = f"page:{guest.visit.role}", self._service.clock()
+        by, now = guest.by, self._service.clock()
         try:
             await self._service.database.write(flow, *given, by=by, now=now, **named)
         except (NoSuchCall, NotOwed, LookupError):
@@ -112,7 +118,7 @@ class Acting:
             return self._refuse(request, guest, HTTPStatus.BAD_REQUEST)
         except ClosedAlready:
             pass  # somebody was quicker: what was wanted has been done
-        if _by_script(request):
+        if by_script(request):
             return web.Response(status=HTTPStatus.NO_CONTENT)
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": where})
 
@@ -120,8 +126,9 @@ class Acting:
         self, request: web.Request, guest: Guest, status: HTTPStatus, says: str = ""
     ) -> web.StreamResponse:
         """A page that says so, or for a script a sentence to put beside the form."""
-        if not _by_script(request):
-            return self._doors.message(guest, status)
+        if not by_script(request):
+            kind = "no_right" if status == HTTPStatus.FORBIDDEN else None
+            return self._doors.message(guest, status, kind)
         return web.json_response({"says": says or _says(status, guest.words)}, status=status)
 
 
@@ -157,13 +164,9 @@ def _passed(words: Words) -> str:
 
 def _says(status: HTTPStatus, words: Words) -> str:
     match status:
-        case HTTPStatus.FORBIDDEN:
-            return words("You may look at this, not change it.")
         case HTTPStatus.NOT_FOUND:
             return words("It is not there any more.")
+        case HTTPStatus.FORBIDDEN:
+            return words("You may look at this, not change it.")
         case _:
             return words("That did not work. Try again.")
-
-
-def _by_script(request: web.Request) -> bool:
-    return "application/json" in request.headers.get("Accept", "")

@@ -30,10 +30,14 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """By name. They stand beside the package in a checkout and inside it in a wheel."""
+    """By name: ours, which stand beside the package in a checkout and inside it in a wheel; in
+    `vendor/` those of others, which the build fetched.
+    """
     inside = _ROOM / "static"
-    folder = inside if inside.is_dir() else _ROOM.parent / "web"
-    return {path.name: _read(path) for path in folder.iterdir() if path.suffix in _TYPES}
+    ours = inside if (inside / "callrouter.css").is_file() else _ROOM.parent / "web"
+    found = {path.name: path for path in ours.iterdir()}
+    found |= {f"vendor/{path.name}": path for path in (inside / "vendor").glob("*")}
+    return {name: _read(path) for name, path in found.items() if path.suffix in _TYPES}
 
 
 def _read(path: Path) -> Asset:

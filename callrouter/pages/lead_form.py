@@ -130,7 +130,7 @@ class LeadForm:
         return self._thanks(guest, filled, leads)
 
     async def _keep(self, request: web.Request, filled: Filled, now: datetime) -> None:
-        setup = self._setup
+        setup = self._doors.setup
         lead = Lead(
             system=FORM,
             external_id=_external_id(filled),
@@ -174,8 +174,8 @@ class LeadForm:
             tongues=tongues,
             hidden=_hidden(filled),
             ticket=self._service.seal.ticket(ticket, self._service.clock()),
-            policy=self._setup.leads.policy_url,
-            number=_number(self._setup, filled.source),
+            policy=self._doors.setup.leads.policy_url,
+            number=_number(self._doors.setup, filled.source),
             framed=request.headers.get("Sec-Fetch-Dest") in ("iframe", "frame"),
         )
         return self._framed(response)
@@ -200,7 +200,7 @@ class LeadForm:
 
     def _framed(self, response: web.Response) -> web.Response:
         """Let the sites of the settings show it in a frame, and go on to them."""
-        origins = " ".join(("'self'", *self._setup.leads.allowed_origins))
+        origins = " ".join(("'self'", *self._doors.setup.leads.allowed_origins))
         csp = CSP.replace("frame-ancestors 'none'", f"frame-ancestors {origins}")
         csp = csp.replace("form-action 'self'", f"form-action {origins}")
         response.headers["Content-Security-Policy"] = csp
@@ -208,12 +208,8 @@ class LeadForm:
 
     # What is asked of the settings and the seal
 
-    @property
-    def _setup(self) -> Setup:
-        return self._service.setups.current
-
     def _must_be_on(self) -> Leads:
-        leads = self._setup.leads
+        leads = self._doors.setup.leads
         if not leads.form:
             raise web.HTTPNotFound
         return leads

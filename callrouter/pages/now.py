@@ -12,13 +12,14 @@ from aiohttp import web
 from callrouter.flows.blocks import blocked
 from callrouter.pages.acting import may_act, usual_reasons
 from callrouter.pages.afterwards import afterwards_of
+from callrouter.pages.listening import sounds_of
 from callrouter.pages.owed import Owed, panel_of, read_owed, row_of
 from callrouter.pages.rendering import milliseconds
 from callrouter.pages.rows import rows_of
 from callrouter.pages.team import Team, strip_of, team_now
 from callrouter.pages.whole import chapters_of
 from callrouter.wording.people import Voice
-from storage import notices
+from storage import notices, recordings
 from storage.listing import (
     CallView,
     DecisionView,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from callrouter.domain.setup import Account, Setup
     from callrouter.pages.doors import Doors, Guest
     from callrouter.service import Service
+    from storage.recordings import Recording
 
 SHOWN = 40
 
@@ -74,13 +76,17 @@ def read_told(
 
 @dataclass(frozen=True, slots=True)
 class WholeCall:
-    """One call with all it was told; who has its number, whether that is blocked by now or owed."""
+    """One call with all it was told; who has its number, whether that is blocked by now or owed.
+
+    `sounds`: what was recorded of it, as far as who asks may hear it.
+    """
 
     call: CallView
     decisions: tuple[DecisionView, ...]
     people: tuple[Ranked, ...]
     blocked: Blocked | None
     owed: ObligationView | None
+    sounds: tuple[Recording, ...]
 
 
 def read_call(
@@ -93,7 +99,8 @@ def read_call(
     number = call.caller if call.direction == "in" else None
     block = blocked(conn, [number], setup, now=now).get(number) if number else None
     owed = owed_to(conn, viewer, call.caller, now=now) if call.caller else None
-    return WholeCall(call, decisions, people=found[1], blocked=block, owed=owed)
+    sounds = tuple(recordings.audible(conn, viewer, call.id))
+    return WholeCall(call, decisions, found[1], block, owed, sounds)
 
 
 class CallsNow:
@@ -148,7 +155,9 @@ class CallsNow:
             chapters=chapters_of(found.call, found.decisions, setup, guest.language),
             after=afterwards_of(found.call, found.people, setup, guest.language, found.blocked),
             owed=row_of(found.owed, Voice(guest.words, setup), now) if found.owed else None,
+            sounds=sounds_of(found.sounds, guest.words),
             may_act=may_act(guest),
+            may_attach=may_act(guest) and found.call.caller_kind == "known",
             now=milliseconds(now),
         )
 

@@ -11,7 +11,8 @@ from callrouter.wording import formats, speak
 from callrouter.wording.obligations import why_owed
 from callrouter.wording.people import Voice
 from storage.listing import ObligationView, count_owed, owed_now
-from storage.obligations import Lost, lost
+from storage.listing_obligations import lost_of
+from storage.obligations import Lost
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -38,7 +39,10 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class OwedRow:
-    """`dial`: the number as a phone takes it."""
+    """`dial`: the number as a phone takes it. `about`, `deal`, `call`: where more of it stands.
+
+    `asked_on`: the line that was called, `line` its name; `late_since`: for a timer that runs on.
+    """
 
     id: str
     title: str
@@ -50,6 +54,12 @@ class OwedRow:
     why: str
     notes: tuple[str, ...]
     card: str
+    about: str = ""
+    deal: str = ""
+    call: str = ""
+    asked_on: str = ""
+    line: str = ""
+    late_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +84,13 @@ def read_owed(
     """`today`: as counted a moment ago; None: it is counted."""
     found = owed_now(conn, viewer, now=now, limit=SHOWN)
     count, late = count_owed(conn, viewer, now=now)
-    return Owed(found.items, count, late, today or lost_today(conn, setup, now=now))
+    return Owed(found.items, count, late, today or lost_today(conn, setup, viewer, now=now))
 
 
-def lost_today(conn: Connection, setup: Setup, *, now: datetime) -> Lost:
+def lost_today(conn: Connection, setup: Setup, viewer: Viewer, *, now: datetime) -> Lost:
     """Count today's missed callers, and who was called back: it looks at every call of the day."""
     midnight = setup.calendar_of(None).midnight(now)
-    return lost(conn, midnight, now + timedelta(seconds=1), own=setup.own_phones)
+    return lost_of(conn, viewer, midnight, now + timedelta(seconds=1), own=setup.own_phones)
 
 
 def panel_of(owed: Owed, setup: Setup, language: Language, now: datetime) -> OwedPanel:
@@ -137,4 +147,15 @@ def row_of(one: ObligationView, voice: Voice, now: datetime) -> OwedRow:
         why=why_owed(one.why, voice.setup, language=words.language),
         notes=tuple(notes),
         card=words("card #{number}", number=one.card_number) if one.card_number else "",
+        about=f"/contacts/{one.contact}" if one.contact else "",
+        deal=f"/cards/{one.card}" if one.card else "",
+        call=f"/calls/{one.call}" if one.call else "",
+        asked_on=one.line or "",
+        line=_line(one.line, voice.setup) if one.line else "",
+        late_since=one.due_at if one.overdue else None,
     )
+
+
+def _line(number: str, setup: Setup) -> str:
+    line = setup.lines.get(number)
+    return (line.name if line else "") or pretty(number)

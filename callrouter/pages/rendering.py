@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 import templates
 from callrouter.wording import speak
@@ -39,6 +40,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["tied"] = tied
+    made.filters["coded"] = coded
     made.filters["ms"] = milliseconds
     return made
 
@@ -47,6 +49,16 @@ def tied(text: str) -> str:
     """Keep on one line what is one: `35 %`, `№ 318`, `20 s`, `+7 916 123-45-67`."""
     text = _PHONE.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
     return _TIED.sub("\u00a0", text)
+
+
+def coded(text: str) -> Markup:
+    """What stands between backticks, as a mail or a terminal has it, set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one is left over
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts)
+    )
 
 
 def milliseconds(at: datetime) -> int:

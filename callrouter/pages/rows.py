@@ -59,6 +59,7 @@ class Row:
     note: str
     line: str
     card: str
+    card_id: str
     people: tuple[OnPhone, ...]
     more: str
     result: str
@@ -90,6 +91,7 @@ def row_of(call: CallView, setup: Setup, language: Language, now: datetime) -> R
         note=note,
         line=line_of(call, setup),
         card=words("card #{number}", number=call.card_number) if call.card_number else "",
+        card_id=call.card or "",
         people=people[:MOST_PEOPLE],
         more=words.many("and {n} more", "and {n} more", hidden) if hidden > 0 else "",
         result=result,

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from callrouter.pages.doors import by_script
+
 if TYPE_CHECKING:
     from callrouter.pages.doors import Doors, Guest
     from callrouter.service import Service
@@ -38,7 +40,7 @@ class CallYourself:
         if not known or len(caller) > _LONGEST or (line and line not in lines):
             return self._doors.message(guest, HTTPStatus.BAD_REQUEST)
         ref = await self._dial(kind, caller, line)
-        if "application/json" in request.headers.get("Accept", ""):
+        if by_script(request):
             return web.json_response({"call": ref})
         where = f"/?{urlencode({'call': ref})}"
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": where})

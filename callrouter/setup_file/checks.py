@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 from callrouter.domain.blocks import whose_number
 from callrouter.domain.phones import read_caller, read_number
-from callrouter.domain.setup import JUNK, Ladder, Letter, Manager, Pipeline, Setup, Step
+from callrouter.domain.setup import JUNK, Ladder, Manager, Pipeline, Setup, Step
+from callrouter.setup_file.backups import check_backups
 from callrouter.setup_file.conditions import check_rules
 from callrouter.setup_file.dialling import check_accounts, check_dials, check_lines
+from callrouter.setup_file.entities import check_entities
+from callrouter.setup_file.letters import check_letters
+from callrouter.setup_file.mailboxes import mailbox
 from callrouter.setup_file.names import LISTS, item_name
 from callrouter.setup_file.problems import (
     Problem,
     allowed_words,
     between,
+    day,
     hours,
     name_of_item,
     once,
@@ -22,6 +27,8 @@ from callrouter.setup_file.problems import (
     text,
     zone,
 )
+from callrouter.setup_file.statuses import check_fields, check_moves
+from callrouter.setup_file.telling import check_telling
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
@@ -43,6 +50,7 @@ def _problems(setup: Setup) -> Iterator[Problem]:
     yield from _company(setup)
     yield from _routing(setup)
     yield from _offices(setup)
+    yield from check_entities(setup)
     yield from check_accounts(setup)
     yield from _teams(setup)
     for manager in setup.manager:
@@ -50,14 +58,17 @@ def _problems(setup: Setup) -> Iterator[Problem]:
     yield from check_dials(setup)
     yield from _absences(setup)
     for ladder in setup.ladder:
-        yield from _ladder(setup, ladder)
+        yield from check_ladder(setup, ladder)
     yield from check_lines(setup)
     yield from check_rules(setup)
     for pipeline in setup.pipeline:
         yield from _pipeline(pipeline)
-    for letter in setup.letter:
-        yield from _letter(setup, letter)
+        yield from check_moves(setup, pipeline)
+    yield from check_fields(setup)
+    yield from check_letters(setup)
     yield from _figures(setup)
+    yield from check_backups(setup)
+    yield from check_telling(setup)
     yield from _leads(setup)
     yield from _blocks(setup)
 
@@ -131,6 +142,8 @@ def _manager(setup: Setup, manager: Manager) -> Iterator[Problem]:
             yield Problem(f"{at}.phones", message)
     if manager.email is not None and not _EMAIL.fullmatch(manager.email):
         yield Problem(f"{at}.email", f'is "{manager.email}"; allowed: an address like a@b.example')
+    yield from mailbox(f"{at}.smtp", manager)
+    yield from day(f"{at}.started_on", manager.started_on)
     if not manager.active:
         return  # what he referred to may be gone
     yield from reference(f"{at}.team", manager.team, setup.teams, "team")
@@ -145,12 +158,16 @@ def _absences(setup: Setup) -> Iterator[Problem]:
         at = item_name("absence", absence)
         yield from reference(f"{at}.manager", absence.manager, setup.managers, "manager")
         yield from text(f"{at}.reason", absence.reason)
+        yield from day(f"{at}.from", absence.from_)
         if absence.to < absence.from_:
             message = f"is {absence.to}, before it begins; allowed: {absence.from_} or later"
             yield Problem(f"{at}.to", message)
+        else:
+            yield from day(f"{at}.to", absence.to)
 
 
-def _ladder(setup: Setup, ladder: Ladder) -> Iterator[Problem]:
+def check_ladder(setup: Setup, ladder: Ladder) -> Iterator[Problem]:
+    """What must be put right in one ladder."""
     at = item_name("ladder", ladder)
     yield from name_of_item(at, ladder.key)
     if not ladder.step:
@@ -207,21 +224,8 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Problem]:
         yield from between(f"{at}.statuses[{status.key}].weight", status.weight, 0, 1000)
 
 
-def _letter(setup: Setup, letter: Letter) -> Iterator[Problem]:
-    at = item_name("letter", letter)
-    yield from name_of_item(at, letter.key)
-    yield from name_of_item(f"{at}.template", letter.template)
-    yield from once(f"{at}.attach", letter.attach)
-    yield from between(f"{at}.undo_seconds", letter.undo_seconds, 0, _DAY_S)
-    yield from reference(f"{at}.pipeline", letter.pipeline, setup.pipelines, "pipeline")
-    if pipeline := setup.pipelines.get(letter.pipeline):
-        statuses = [status.key for status in pipeline.statuses]
-        yield from reference(f"{at}.on_status", letter.on_status, statuses, "status")
-        yield from reference(f"{at}.then_status", letter.then_status, statuses, "status")
-
-
 def _figures(setup: Setup) -> Iterator[Problem]:
-    missed, load, letters = setup.missed, setup.load, setup.letters
+    missed, load = setup.missed, setup.load
     yield from between("missed.term_min", missed.term_min, 1, 24 * 60)
     yield from between("missed.after_opening_min", missed.after_opening_min, 0, 24 * 60)
     yield from between("missed.tries", missed.tries, 1, 100)
@@ -230,9 +234,10 @@ def _figures(setup: Setup) -> Iterator[Problem]:
     yield from between("load.tie", load.tie, 0, 1)
     yield from between("load.soft_days", load.soft_days, 0, _YEAR_DAYS)
     yield from between("load.overdue_weight", load.overdue_weight, 0, 1000)
-    yield from hours("letters.quiet", letters.quiet)
-    kinds = ("brief", "thanks", "wait")
-    yield from reference("letters.without_items", letters.without_items, kinds, "such letter kind")
+    yield from between("workplace.next_days", setup.workplace.next_days, 0, 366)
+    recordings = setup.recordings
+    yield from between("recordings.missing_after_min", recordings.missing_after_min, 1, 7 * 24 * 60)
+    yield from between("recordings.most_mb", recordings.most_mb, 1, 2048)
 
 
 def _leads(setup: Setup) -> Iterator[Problem]:

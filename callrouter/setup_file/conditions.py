@@ -21,7 +21,7 @@ from callrouter.setup_file.writing import toml_value
 Kind = Literal["text", "tags", "flag", "number", "hours"]
 
 _DEEPEST: Final = 10
-_OPS: Final[Mapping[Kind, tuple[Op, ...]]] = {
+OPS: Final[Mapping[Kind, tuple[Op, ...]]] = {
     "text": ("is", "is_not", "in", "starts"),
     "tags": ("has", "is", "is_not", "in", "starts"),
     "flag": ("is", "is_not"),
@@ -46,8 +46,13 @@ _WHAT: Final[Mapping[Kind, str]] = {
 }
 
 
+def kind_of(field: Field) -> Kind:
+    """What a field is compared with."""
+    return _KINDS.get(field, "text")
+
+
 def check_rules(setup: Setup) -> Iterator[Problem]:
-    known = _known(setup)
+    known = known_values(setup)
     for rule in setup.rule:
         at = item_name("rule", rule)
         yield from text(at, rule.name, needed=True)
@@ -55,7 +60,12 @@ def check_rules(setup: Setup) -> Iterator[Problem]:
         yield from _condition(setup, known, rule.when, f"{at}.when", _DEEPEST)
 
 
-def _known(setup: Setup) -> dict[Field, Collection[str]]:
+def check_condition(setup: Setup, when: Condition, at: str) -> Iterator[Problem]:
+    """Of something else than a rule."""
+    yield from _condition(setup, known_values(setup), when, at, _DEEPEST)
+
+
+def known_values(setup: Setup) -> dict[Field, Collection[str]]:
     """The fields of which every value that can occur is known beforehand."""
     lines = [name for one in setup.line for name in (one.number, one.name, *one.aliases) if name]
     pipelines = setup.pipelines
@@ -111,8 +121,8 @@ def _comparison(
     when: Condition,
     at: str,
 ) -> Iterator[Problem]:
-    kind = _KINDS.get(of, "text")
-    ops = _OPS[kind]
+    kind = kind_of(of)
+    ops = OPS[kind]
     if when.op is None or when.op not in ops:
         has = f'"{when.op}"' if when.op else "missing"
         yield Problem(f"{at}.op", f'is {has}; allowed with field = "{of}": {quoted(ops)}')
@@ -142,7 +152,7 @@ def _value(
     value: str | int | bool | None,
     key: str,
 ) -> Iterator[Problem]:
-    kind = _KINDS.get(of, "text")
+    kind = kind_of(of)
     fits = {"flag": isinstance(value, bool), "number": type(value) is int}
     if not fits.get(kind, isinstance(value, str)):
         shown = "missing" if value is None else toml_value(value)

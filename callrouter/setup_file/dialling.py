@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -41,7 +41,7 @@ def check_accounts(setup: Setup) -> Iterator[Problem]:
         at = item_name("account", account)
         yield from name_of_item(at, account.key)
         yield from reference(f"{at}.provider", account.provider, PROVIDERS, "provider")
-        yield from _secrets(account, f"{at}.secret")
+        yield from check_secrets(account.secrets, f"{at}.secret")
         if spelled(account.default_line) not in setup.lines:
             yield from reference(
                 f"{at}.default_line",
@@ -63,8 +63,7 @@ def check_accounts(setup: Setup) -> Iterator[Problem]:
         yield from _network(account, at)
 
 
-def _secrets(account: Account, key: str) -> Iterator[Problem]:
-    secrets = account.secrets
+def check_secrets(secrets: Sequence[str], key: str) -> Iterator[Problem]:
     if not 1 <= len(secrets) <= 2:
         message = 'allowed: one, or a list of two while one is rotated; e.g. "env:PBX_SECRET"'
         yield Problem(key, f"has {len(secrets)}; {message}")
@@ -82,7 +81,7 @@ def _network(account: Account, at: str) -> Iterator[Problem]:
             message = f'"{host}" is no host; allowed: "pbx.example.com" or "pbx.example.com:8443"'
             yield Problem(f"{at}.recording_hosts", message)
     for key in ("call_url", "base_url"):
-        yield from _url(getattr(account, key), f"{at}.{key}", private=account.allow_private)
+        yield from check_url(getattr(account, key), f"{at}.{key}", private=account.allow_private)
     for network in account.networks:
         try:
             ipaddress.ip_network(network)
@@ -96,7 +95,7 @@ def _network(account: Account, at: str) -> Iterator[Problem]:
             yield Problem(f"{at}.call_url", f"{message}; {allowed_words(account.recording_hosts)}")
 
 
-def _url(url: str | None, key: str, *, private: bool) -> Iterator[Problem]:
+def check_url(url: str | None, key: str, *, private: bool) -> Iterator[Problem]:
     if url is None:
         return
     found = _URL.fullmatch(url)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from callrouter.domain.setup import Account, Setup
+from callrouter.domain.setup import Account, Setup, Webhook
 from callrouter.setup_file.merging import identity
 from callrouter.setup_file.names import LISTS, SECTIONS, label, toml_key
 from callrouter.setup_file.writing import toml_value
@@ -48,8 +48,11 @@ def _changed(before: object, after: object) -> Iterator[str]:
         if was == now:
             continue
         name = toml_key(one.name)
-        if isinstance(before, Account) and name == "secret":
+        if isinstance(before, Account | Webhook) and name == "secret":
             yield "secret changed"
+            continue
+        if name == "smtp":
+            yield "smtp changed"
             continue
         shown = f"{name} {_shown(was)} → {_shown(now)}"
         yield shown if len(shown) <= 2 * _SHOWN else f"{name} changed"

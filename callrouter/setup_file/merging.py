@@ -1,18 +1,48 @@
 """What stands in a file, laid over what the base has."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final, TypeVar
 
 import phonenumbers
 
 from callrouter.domain.phones import read_number, spelled
-from callrouter.domain.setup import Account, Company, Leads, Letters, Load, Missed, Routing, Setup
+from callrouter.domain.setup import (
+    Account,
+    Alarms,
+    Backups,
+    Company,
+    Digest,
+    Leads,
+    Letters,
+    Load,
+    Manager,
+    Missed,
+    Recordings,
+    Routing,
+    Setup,
+    Webhook,
+    Workplace,
+)
 from callrouter.setup_file.names import LISTS, SECTIONS, item_name, label
 from callrouter.setup_file.problems import BadSetup, Problem
 from callrouter.setup_file.reading import Written, read_file
 
-Table = TypeVar("Table", Company, Routing, Missed, Load, Letters, Leads)
+Table = TypeVar(
+    "Table",
+    Company,
+    Routing,
+    Missed,
+    Load,
+    Letters,
+    Recordings,
+    Backups,
+    Workplace,
+    Alarms,
+    Digest,
+    Leads,
+)
+Keeper = TypeVar("Keeper", Account, Webhook)
 
 KEPT: Final = "kept"
 """Stands in a file for a secret that is not shown; applying it leaves the secret as it is."""
@@ -43,7 +73,9 @@ def merge(base: Setup, new: Setup | Written, *, prune: bool = False) -> Setup:
             changes[section] = _joined(section, before, after, company.region, prune=prune)
         elif section != "company":
             changes[section] = _laid_over(before, after, section, written)
-    changes["account"] = _with_kept_secrets(changes["account"], old)
+    changes["account"] = _with_kept_secrets("account", changes["account"], old.accounts)
+    changes["webhook"] = _with_kept_secrets("webhook", changes["webhook"], old.webhooks)
+    changes["manager"] = tuple(_with_kept_password(one, old) for one in changes["manager"])
     merged = replace(old, **changes)
     accounts = tuple(
         replace(account, allowed_prefixes=allowed_prefixes(account, company))
@@ -112,27 +144,39 @@ def _joined(
     return (*after, *others)
 
 
-def _with_kept_secrets(accounts: Iterable[Account], old: Setup) -> tuple[Account, ...]:
+def _with_kept_secrets(
+    section: str, keepers: Iterable[Keeper], old: Mapping[str, Keeper]
+) -> tuple[Keeper, ...]:
     problems: list[Problem] = []
-    done: list[Account] = []
-    for account in accounts:
-        had = old.accounts.get(account.key)
-        secret: str | tuple[str, ...] = account.secret
-        if account.secrets == (KEPT,):
+    done: list[Keeper] = []
+    for keeper in keepers:
+        had = old.get(keeper.key)
+        secret: str | tuple[str, ...] = keeper.secret
+        if keeper.secrets == (KEPT,):
             secret = had.secret if had else ()
-        elif KEPT in account.secrets:
+        elif KEPT in keeper.secrets:
             unseen = [one for one in (had.secrets if had else ()) if not one.startswith("env:")]
             secret = tuple(
-                kept for one in account.secrets for kept in (unseen if one == KEPT else [one])
+                kept for one in keeper.secrets for kept in (unseen if one == KEPT else [one])
             )
-        if KEPT in account.secrets and secret in ((), tuple(_others(account))):
+        if KEPT in keeper.secrets and secret in ((), tuple(_others(keeper))):
             message = f'is "{KEPT}", but there is none to keep; allowed: "env:NAME" or a literal'
-            problems.append(Problem(f"{item_name('account', account)}.secret", message))
-        done.append(replace(account, secret=secret))
+            problems.append(Problem(f"{item_name(section, keeper)}.secret", message))
+        done.append(replace(keeper, secret=secret))
     if problems:
         raise BadSetup(problems)
     return tuple(done)
 
 
-def _others(account: Account) -> Iterator[str]:
-    return (one for one in account.secrets if one != KEPT)
+def _with_kept_password(manager: Manager, old: Setup) -> Manager:
+    if manager.smtp is None or manager.smtp.password != KEPT:
+        return manager
+    had = old.managers.get(manager.key)
+    if had is None or had.smtp is None or not had.smtp.password:
+        message = f'is "{KEPT}", but there is none to keep; allowed: "env:NAME" or a literal'
+        raise BadSetup([Problem(f"{item_name('manager', manager)}.smtp.password", message)])
+    return replace(manager, smtp=replace(manager.smtp, password=had.smtp.password))
+
+
+def _others(keeper: Account | Webhook) -> Iterator[str]:
+    return (one for one in keeper.secrets if one != KEPT)

@@ -6,10 +6,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import phonenumbers
 
 from callrouter.domain.hours import BadHours, parse_hours, zone_exists
+from callrouter.domain.setup import FIRST_DAY, LAST_DAY
 
 _SHOWN = 20  # so many allowed names are listed; of more, only the nearest
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -60,6 +62,11 @@ def reference(key: str, given: str | None, known: Collection[str], noun: str) ->
 def between(key: str, given: float, low: float, high: float) -> Iterator[Problem]:
     if not low <= given <= high:  # so that nan is refused too
         yield Problem(key, f"is {given}; allowed: {low} to {high}")
+
+
+def day(key: str, given: date | None) -> Iterator[Problem]:
+    if given is not None and not FIRST_DAY <= given <= LAST_DAY:
+        yield Problem(key, f"is {given}; allowed: {FIRST_DAY} to {LAST_DAY}")
 
 
 def name_of_item(key: str, given: str) -> Iterator[Problem]:

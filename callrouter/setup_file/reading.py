@@ -31,7 +31,11 @@ def read_file(text: str) -> Written:
 
     Only types are looked at here: what a key refers to may stand in the base.
     """
-    raw = _parse(text)
+    return read_tables(_parse(text))
+
+
+def read_tables(raw: Mapping[str, Any]) -> Written:
+    """The like of what TOML's reader made of a file, or of what a form holds in the same shape."""
     doc = _plain_table(raw)  # no deeper than TOML's own reader goes
     problems = [
         Problem(key, f"is not a section; {allowed_words(SECTIONS, key)}")
@@ -87,7 +91,13 @@ def _unfit(value: object) -> list[list[str]]:
 
 
 def _sealed(setup: Setup) -> Iterator[Problem]:
+    message = 'looks like one out of the base; allowed: "env:NAME", "kept" or a literal'
     for account in setup.account:
         if any(secret.startswith("sealed:") for secret in account.secrets):
-            message = 'looks like one out of the base; allowed: "env:NAME", "kept" or a literal'
             yield Problem(f"{item_name('account', account)}.secret", message)
+    for webhook in setup.webhook:
+        if any(secret.startswith("sealed:") for secret in webhook.secrets):
+            yield Problem(f"{item_name('webhook', webhook)}.secret", message)
+    for manager in setup.manager:
+        if manager.smtp and manager.smtp.password.startswith("sealed:"):
+            yield Problem(f"{item_name('manager', manager)}.smtp.password", message)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from callrouter.domain.phones import clean_text
-from callrouter.domain.setup import Account, Ladder, Line, Setup, Step
+from callrouter.domain.setup import Account, Ladder, Setup, Step
 from callrouter.setup_file.coverage import unanswered
 from callrouter.setup_file.dialling import accounts_of
 from callrouter.setup_file.names import item_name
@@ -24,6 +24,10 @@ def _warnings(setup: Setup) -> Iterator[Problem]:
             message = 'stands in the file as it is; better: "env:NAME", and the file may be shown'
             yield Problem(f"{item_name('account', account)}.secret", message)
         yield from _out_of_reach(setup, account)
+    for webhook in setup.webhook:
+        if not all(secret.startswith(_SEALED) for secret in webhook.secrets):
+            message = 'stands in the file as it is; better: "env:NAME", and the file may be shown'
+            yield Problem(f"{item_name('webhook', webhook)}.secret", message)
     for team in setup.team:
         yield from _gone(setup, f"{item_name('team', team)}.head", team.head)
     for manager in setup.active:
@@ -32,14 +36,17 @@ def _warnings(setup: Setup) -> Iterator[Problem]:
             yield Problem(f"{at}.dial", "is missing: he can never be rung")
         yield from _gone(setup, f"{at}.deputy", manager.deputy)
     for ladder in setup.ladder:
-        yield from _ladder(setup, ladder)
+        yield from ladder_remarks(setup, ladder)
+    yield from _cannot_wait(setup)
     for line in setup.line:
         at = item_name("line", line)
         if line.closed and line.hours is None:
             yield Problem(
                 f"{at}.closed", "is never used: the line has no hours, so it never closes"
             )
-        yield from _cannot_wait(setup, line)
+        if line.recording and line.notice == "none":
+            message = 'is "none" though talks are recorded: nobody tells the caller; '
+            yield Problem(f"{at}.notice", f'{message}allowed too: "pbx", "manager"')
         if when := unanswered(setup, line):
             message = f"nobody on shift and no message {when}: calls go to the last resort"
             yield Problem(at, f"«{line.name or line.number}»: {message}")
@@ -58,22 +65,25 @@ def _out_of_reach(setup: Setup, account: Account) -> Iterator[Problem]:
         yield Problem(item_name("account", account), message)
 
 
-def _cannot_wait(setup: Setup, line: Line) -> Iterator[Problem]:
-    """Waiting needs a PBX that holds the caller and asks again."""
-    ladders = {ladder for ladder in (line.ladder, line.closed) if ladder}
-    ladders |= {rule.ladder for rule in setup.rule}
-    waiting = [
-        key
-        for key in sorted(ladders)
-        if any(step.busy == "wait" for step in setup.ladders[key].step)
-    ]
-    for account in accounts_of(setup, line):
-        if waiting and not PROVIDERS[account.provider](account, ()).able.wait:
-            message = f'«{account.key}» cannot hold callers: "wait" in {quoted(waiting)} is "ring"'
-            yield Problem(f"{item_name('line', line)}.ladder", message)
+def _cannot_wait(setup: Setup) -> Iterator[Problem]:
+    """Waiting needs a PBX that holds the caller and asks again. Said of the step that waits."""
+    by_rule = {rule.ladder for rule in setup.rule}
+    for ladder in setup.ladder:
+        waiting = [n for n, step in enumerate(ladder.step, start=1) if step.busy == "wait"]
+        if not waiting:
+            continue
+        lines = [one for one in setup.line if ladder.key in {one.ladder, one.closed, *by_rule}]
+        accounts = {one.key: one for line in lines for one in accounts_of(setup, line)}
+        for account in accounts.values():
+            if PROVIDERS[account.provider](account, ()).able.wait:
+                continue
+            for n in waiting:
+                message = f'«{account.key}» cannot hold callers: "wait" is "ring"'
+                yield Problem(f"{item_name('ladder', ladder)}.step[{n}].busy", message)
 
 
-def _ladder(setup: Setup, ladder: Ladder) -> Iterator[Problem]:
+def ladder_remarks(setup: Setup, ladder: Ladder) -> Iterator[Problem]:
+    """What is probably not meant in one ladder."""
     for n, step in enumerate(ladder.step, start=1):
         at = f"{item_name('ladder', ladder)}.step[{n}]"
         for key in step.managers:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any, Final
 
 import tomli_w
 
-from callrouter.domain.setup import Account, Setup
+from callrouter.domain.setup import Account, Setup, Smtp, Webhook
 from callrouter.setup_file.merging import KEPT, has_default_prefixes
 from callrouter.setup_file.names import LISTS, SECTIONS, toml_key
 
@@ -27,6 +27,12 @@ def write_setup(setup: Setup) -> str:
     return "\n\n".join(tables) + "\n" if tables else ""
 
 
+def write_item(setup: Setup, section: str, item: object) -> str:
+    """One item of a list, or a single table, as it would stand in the file."""
+    header = f"[[{section}]]" if section in LISTS else f"[{section}]"
+    return "\n".join(_table(header, item, setup)) + "\n"
+
+
 def _table(header: str, item: object, setup: Setup) -> Iterator[str]:
     yield header
     steps: tuple[object, ...] = ()
@@ -43,8 +49,11 @@ def _settings(item: object, setup: Setup) -> Iterator[tuple[str, Any]]:
     """The fields that are not default, in the order of their class."""
     for one in fields(item):  # type: ignore[arg-type]
         value = getattr(item, one.name)
-        if isinstance(item, Account) and one.name == "secret":
+        if isinstance(item, Account | Webhook) and one.name == "secret":
             value = _hidden(item)
+        elif isinstance(value, Smtp) and value.password:
+            shown = value.password if value.password.startswith("env:") else KEPT
+            value = replace(value, password=shown)
         elif isinstance(item, Account) and one.name == "allowed_prefixes":
             value = None if has_default_prefixes(item, setup.company) else value
         if value != _default(one):
@@ -55,11 +64,11 @@ def _default(one: Field[Any]) -> object:
     return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
-def _hidden(account: Account) -> str | tuple[str, ...]:
-    shown = tuple(one if one.startswith("env:") else KEPT for one in account.secrets)
+def _hidden(keeper: Account | Webhook) -> str | tuple[str, ...]:
+    shown = tuple(one if one.startswith("env:") else KEPT for one in keeper.secrets)
     if KEPT in shown and set(shown) == {KEPT}:
         return KEPT
-    return shown if isinstance(account.secret, tuple) else shown[0]
+    return shown if isinstance(keeper.secret, tuple) else shown[0]
 
 
 def toml_value(value: object) -> str:

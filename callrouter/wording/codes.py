@@ -10,6 +10,7 @@ from callrouter.domain.events import Direction, EventKind, Reason
 from callrouter.domain.managers import CoolReason
 from callrouter.domain.people import PersonReason
 from callrouter.domain.phones import CallerKind
+from callrouter.domain.recording import Recorded
 from callrouter.domain.setup import ResponsibleSource, Strategy
 from callrouter.domain.why import Cut, Passed, ToldBy
 from callrouter.wording.catalogue import mark
@@ -86,6 +87,13 @@ TOLD_BY: Final[Mapping[ToldBy, str]] = {
     "base": mark("from the database, as usual"),
     "snapshot": mark("from memory: the database did not answer in time"),
     "last_resort": mark("not decided because of a fault of ours: straight to the last resort"),
+}
+
+RECORDED: Final[Mapping[Recorded, str]] = {
+    "yes": mark("the talk is recorded"),
+    "asked": mark("the talk is not recorded: the caller asked for that"),
+    "line": mark("the talk is not recorded: calls to this number are not"),
+    "pbx": mark("not told: this PBX decides by itself whether to record"),
 }
 
 STRATEGIES: Final[Mapping[Strategy, str]] = {

@@ -39,10 +39,12 @@ def facts_of(voice: Voice, why: Why) -> Iterator[Fact]:
         kept = words("{n}, kept from the call before", n=place.position)
         yield Fact(words("Place in line"), kept if place.kept else str(place.position))
         yield Fact(words("Waits at most until"), formats.moment(voice.local(place.until)))
-    version = words("setup version {n}", n=why.setup)
+    version = words("setup version {n}", n=why.setup) if why.setup else words("of a draft")
     rule = words("“{name}”", name=why.rule) if why.rule else words("none matches")
     yield Fact(words("Rule"), f"{rule} ({version})")
     yield Fact(words("Ladder"), _ladder(words, why))
+    if why.recorded:
+        yield Fact(words("Recording"), words(codes.RECORDED[why.recorded]))
     if why.attempt:
         yield Fact(words("Asked again"), words("answer {n} of this call", n=why.attempt + 1))
     yield Fact(words("Source"), words(codes.TOLD_BY[why.told_by]))

@@ -23,24 +23,41 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
+class Parted:
+    """A call that would have gone another way: where both ways part, and to whom."""
+
+    call: str
+    at: str
+    line: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
-    """`summary`, `remarks`: a sentence each; `examples`: a call each. Without rules no tables."""
+    """`summary`, `remarks`: a sentence each; `examples`: a call each. Without rules no tables.
+
+    `parted`: the same calls in parts.
+    """
 
     summary: tuple[str, ...]
     sheets: tuple[Sheet, ...]
     examples: tuple[str, ...]
     remarks: tuple[str, ...]
+    parted: tuple[Parted, ...] = ()
 
 
 def tell_replayed(replayed: Replayed, setup: Setup, *, language: Language) -> Told:
     """Say what a replay found. `setup`: the one that names lines and people, also new ones."""
     voice = Voice(speak(language), setup)
     compared = replayed.compared
+    parted = [_parted(voice, one) for one in compared.examples] if compared else []
     return Told(
         summary=tuple(_summary(voice, replayed)),
         sheets=(_lines(voice, compared), _managers(voice, compared)) if compared else (),
-        examples=tuple(_example(voice, one) for one in compared.examples) if compared else (),
+        examples=tuple(_example(voice, one) for one in parted),
         remarks=tuple(_remarks(voice, replayed)),
+        parted=tuple(parted),
     )
 
 
@@ -134,15 +151,25 @@ def _named(voice: Voice, number: str) -> str:
 # Examples
 
 
-def _example(voice: Voice, one: Example) -> str:
-    told = one.before.then != one.after.then
+def _example(voice: Voice, one: Parted) -> str:
     return voice.words(
         "{at} · {line} · {call}: {before} → {after}",
-        at=formats.moment(voice.local(one.at)),
-        line=_named(voice, one.line),
+        at=one.at,
+        line=one.line,
         call=one.call,
-        before=_way(voice, one.before, then=told),
-        after=_way(voice, one.after, then=told),
+        before=one.before,
+        after=one.after,
+    )
+
+
+def _parted(voice: Voice, one: Example) -> Parted:
+    told = one.before.then != one.after.then
+    return Parted(
+        one.call,
+        formats.moment(voice.local(one.at)),
+        _named(voice, one.line),
+        _way(voice, one.before, then=told),
+        _way(voice, one.after, then=told),
     )
 
 

@@ -58,6 +58,8 @@ def _sentences(voice: Voice, why: Why, legs: Sequence[RungLeg]) -> Iterator[str]
     if earlier := _earlier(voice, why, legs):
         yield earlier
     yield from way_of(voice, why, legs)
+    if why.recorded == "asked":
+        yield voice.words("The talk is not recorded: the caller asked for that.")
     if others := _not_rung(voice, why):
         yield others
 

@@ -54,6 +54,20 @@ def upgrade(conn: Connection, progress: Callable[[str], None] = lambda _: None) 
     command.upgrade(configured(conn, progress), "head")
 
 
+def upgrade_to(conn: Connection, number: str) -> None:
+    """Bring an empty base to a schema that was, to be filled with what a backup has of it.
+
+    Raises BaseTooNew.
+    """
+    if number not in versions():
+        raise BaseTooNew(
+            f"the backup has schema {number}, this version knows up to {versions()[-1]}"
+        )
+    from alembic import command
+
+    command.upgrade(configured(conn), number)
+
+
 def configured(conn: Connection, progress: Callable[[str], None] = lambda _: None) -> "Config":
     """What Alembic's own commands want to be given."""
     from alembic.config import Config

@@ -2,18 +2,20 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
 from callrouter.domain.decisions import Connect, Decision, LastResort, PlanStep, Target
+from callrouter.domain.items import Item
 from callrouter.domain.obligations import Obligation, WhyMissed
 from callrouter.domain.setup import Account, Company, Line, Manager, Setup, Team
 from callrouter.domain.why import Candidate, Responsible, StepWhy, Times, Why
+from callrouter.flows.documents import issue
 from callrouter.service import Service
-from storage import obligations, recordings, tables
+from storage import items, obligations, recordings, tables
 from storage.documents import write_decision, write_why
 from storage.ids import new_id
 from storage.recordings import Recording, RecordingKind
@@ -74,6 +76,13 @@ def add_card(conn: Connection, contact: str | None = None, **columns: Any) -> st
     return id_
 
 
+def add_document(conn: Connection, card: str) -> str:
+    """An offer of a desk, with its number."""
+    desk = Item("Стол", "шт", Decimal(2), Decimal("1500.50"), vat="22", by="anna")
+    items.put(conn, card, [desk], Decimal(3001), now=NOON)
+    return issue(conn, card, SETUP, by="anna", now=NOON).id
+
+
 def add_move(conn: Connection, card: str, n: int, to: str, *, at: datetime = NOON) -> None:
     before = "new" if n > 1 else None
     row = {"card": card, "n": n, "from_status": before, "to_status": to, "by": "anna", "at": at}
@@ -83,6 +92,17 @@ def add_move(conn: Connection, card: str, n: int, to: str, *, at: datetime = NOO
 def add_owner(conn: Connection, card: str, manager: str, *, at: datetime = NOON) -> None:
     row = {"card": card, "manager": manager, "by": "vera", "since": at}
     _add(conn, tables.responsibility, id=new_id(at), **row)
+
+
+def add_letter(conn: Connection, card: str, *, at: datetime = NOON) -> str:
+    """One that waits for approval, and an address that gets no mail."""
+    letter_id = new_id(at)
+    row = {"card": card, "key": "offer", "n": 1, "kind": "offer", "state": "approval"}
+    moments = {"asked_at": at, "changed_at": at}
+    _add(conn, tables.letter, id=letter_id, message_id=letter_id, by="anna", **row, **moments)
+    shut = {"email": "ivan@example.com", "purpose": "", "reason": "person", "by": "anna"}
+    _add(conn, tables.suppressed, since=at, **shut)
+    return letter_id
 
 
 def add_happening(conn: Connection, card: str, kind: str, *, at: datetime = NOON) -> None:
@@ -109,6 +129,12 @@ def add_call(
     }
     _add(conn, tables.call, id=id_, **(row | columns))
     return id_
+
+
+def add_fetch(conn: Connection, call: str, *, at: datetime = NOON) -> None:
+    """A recording that its PBX named and that did not come."""
+    row = {"account": "main", "ref": call, "call": call, "kind": "talk", "state": "missing"}
+    _add(conn, tables.fetch, id=new_id(at), asked_at=at, **row)
 
 
 def add_leg(conn: Connection, call: str, ref: str = "a1", **columns: Any) -> None:
@@ -221,8 +247,8 @@ def _add(conn: Connection, table: Any, **row: Any) -> None:
 
 async def keep_recording(
     service: Service, call: str, n: int, sound: bytes, kind: RecordingKind = "talk"
-) -> Path:
-    """A recording of a call, the n-th of all, with its file; gives where that lies."""
+) -> str:
+    """A recording of a call, the n-th of all, with its file; gives that one's name."""
     suffix, type_ = ("mp3", "audio/mpeg") if sound == MP3 else ("wav", "audio/wav")
     one = Recording(
         id=f"r{n}",
@@ -242,4 +268,4 @@ async def keep_recording(
     draft.write(sound)
     draft.keep(one.file)
     await service.database.write(recordings.add, [one])
-    return service.files.path(one.file)
+    return one.file

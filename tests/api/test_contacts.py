@@ -41,7 +41,12 @@ async def test_a_contact_is_made_then_brought_up_to_date(api: Api) -> None:
             "kind": "person",
             "relation": "client",
             "name": "Иван Петров",
+            "first_name": None,
+            "middle_name": None,
+            "last_name": None,
+            "name_confirmed": True,
             "phones": ["+79161234567"],
+            "phone_labels": {},
             "emails": ["ivan@example.com"],
             "tags": ["vip"],
             "responsible": "anna",
@@ -49,6 +54,7 @@ async def test_a_contact_is_made_then_brought_up_to_date(api: Api) -> None:
             "position": "Директор",
             "company": "ООО «Ромашка»",
             "comment": "Звонить утром",
+            "fields": {},
             "created_at": "2026-03-02T09:00:00.000Z",
             "updated_at": "2026-03-02T09:00:00.000Z",
             "version": 1,
@@ -125,3 +131,45 @@ async def test_a_card_of_nobody_that_is_there_is_refused(api: Api) -> None:
         422,
         ["contact", "manager"],
     )
+
+
+async def test_parts_of_the_name_and_what_phones_are_for(api: Api) -> None:
+    body = {
+        "name": "Иван Петров",
+        "first_name": "Иван",
+        "last_name": "Петров",
+        "phones": ["+79160000001", "8 916 000-00-02"],
+        "phone_labels": {"8 (916) 000-00-02": "дом"},
+    }
+    made = await api.ask("POST", "/contacts", json=body)
+    assert made.status == 201
+    one = made.body
+    assert (one["first_name"], one["middle_name"], one["last_name"]) == ("Иван", None, "Петров")
+    assert one["phone_labels"] == {"+79160000002": "дом"}
+    path = f"/contacts/{one['id']}"
+    change = {"first_name": "Пётр", "name_confirmed": False, "phone_labels": {"+79160000002": ""}}
+    changed = (await api.ask("PATCH", path, json=change)).body
+    assert (changed["first_name"], changed["last_name"]) == ("Пётр", "Петров")
+    assert (changed["name_confirmed"], changed["phone_labels"]) == (False, {})
+    again = (await api.ask("PATCH", path, json={"comment": "Чай"})).body
+    assert again["first_name"] == "Пётр", "what is not named stays"
+    assert (await api.get("/contacts")).body["items"][0]["last_name"] == "Петров"
+
+
+async def test_a_number_is_given_to_a_contact_and_taken_from_another(api: Api) -> None:
+    two = [
+        (await api.ask("POST", "/contacts", json={"name": name, "phones": [phone]})).body["id"]
+        for name, phone in (("Иван", "+79160000001"), ("Пётр", "+79160000002"))
+    ]
+    path, given = f"/contacts/{two[1]}/phones", {"phone": "8 916 000-00-01", "label": "работа"}
+    shared = await api.ask("POST", path, json=given)
+    assert shared.status == 200
+    assert shared.body["phones"] == ["+79160000001", "+79160000002"]
+    assert shared.body["phone_labels"] == {"+79160000001": "работа"}
+    assert (await api.get(f"/contacts/{two[0]}")).body["phones"] == ["+79160000001"]
+    await api.ask("POST", path, json={**given, "take_from": [two[0]]})
+    assert (await api.get(f"/contacts/{two[0]}")).body["phones"] == []
+    wrong = await api.ask("POST", path, json={"phone": "112"})
+    assert (wrong.status, wrong.body["errors"][0]["field"]) == (422, "phone")
+    nobody = f"/contacts/{'0' * 26}/phones"
+    assert (await api.ask("POST", nobody, json=given)).status == 404

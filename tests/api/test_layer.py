@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from callrouter.api.attach import attach
 from callrouter.api.fields import ById, Given, Id
-from callrouter.api.layer import MOST_BYTES, READERS, Asked, Routes
+from callrouter.api.layer import MOST_BYTES, Asked, Routes
 from callrouter.api.problems import answer_problems
 from callrouter.flows.tokens import add_token
 from callrouter.service import Service
@@ -64,28 +64,28 @@ async def takes_a_path(asked: Asked, path: Other) -> Told:
 
 
 @pytest.mark.parametrize(
-    ("function", "path", "roles", "said"),
+    ("function", "path", "right", "said"),
     [
-        pytest.param(typed, "/x", (), "no role", id="without a role"),
-        pytest.param(undescribed, "/x", READERS, "docstring", id="without a docstring"),
-        pytest.param(unasked, "/x", READERS, "asked", id="that does not ask who"),
-        pytest.param(gives_nothing, "/x", READERS, "typed", id="without a result's type"),
-        pytest.param(takes_more, "/x", READERS, "path, query, body", id="with another part"),
-        pytest.param(takes_a_path, "/x/{id}", READERS, "names", id="with another name in its path"),
-        pytest.param(typed, "/x/{id}", READERS, "names", id="that does not read its path"),
+        pytest.param(typed, "/x", None, "no right", id="without a right"),
+        pytest.param(undescribed, "/x", "look", "docstring", id="without a docstring"),
+        pytest.param(unasked, "/x", "look", "asked", id="that does not ask who"),
+        pytest.param(gives_nothing, "/x", "look", "typed", id="without a result's type"),
+        pytest.param(takes_more, "/x", "look", "path, query, body", id="with another part"),
+        pytest.param(takes_a_path, "/x/{id}", "look", "names", id="with another name in its path"),
+        pytest.param(typed, "/x/{id}", "look", "names", id="that does not read its path"),
     ],
 )
 def test_an_operation_is_not_taken(
-    function: Callable[..., Awaitable[Told]], path: str, roles: Any, said: str
+    function: Callable[..., Awaitable[Told]], path: str, right: Any, said: str
 ) -> None:
     with pytest.raises(TypeError, match=said):
-        Routes().get(path, roles=roles)(function)
+        Routes().get(path, right=right)(function)
 
 
 def test_two_operations_of_one_name_are_not_taken(service: Service) -> None:
     routes = Routes()
-    routes.get("/a", roles=READERS)(typed)
-    routes.get("/b", roles=READERS)(typed)
+    routes.get("/a", right="look")(typed)
+    routes.get("/b", right="look")(typed)
     with pytest.raises(TypeError, match="typed"):
         attach(web.Application(), tuple(routes.operations), service)
 
@@ -95,19 +95,19 @@ def test_two_operations_of_one_name_are_not_taken(service: Service) -> None:
 routes = Routes()
 
 
-@routes.post("/wishes", roles={"admin"}, status=201)
+@routes.post("/wishes", right="tune", status=201)
 async def make_a_wish(asked: Asked, body: Wish) -> Told:
     """Repeats the wish."""
     return Told(body.what * body.times)
 
 
-@routes.get("/bugs/{id}", roles={"admin"})
+@routes.get("/bugs/{id}", right="tune")
 async def fail(asked: Asked, path: ById) -> Told:
     """Fails, telling a secret."""
     raise RuntimeError(f"+79161234567 {path.id}")
 
 
-@routes.get("/silence", roles={"admin"})
+@routes.get("/silence", right="tune")
 async def be_silent(asked: Asked) -> Told:
     """Finds the base silent."""
     raise BaseSilent("locked")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from callrouter.domain.setup import Manager
+from storage import card_contacts
 from tests.api.conftest import Api
 from tests.api.rows import NOON, add_call, add_card, add_contact
 
@@ -107,6 +108,10 @@ async def test_a_wrong_query_is_refused(api: Api, path: str, query: str, field: 
         pytest.param("/contacts?phone=%00", 0, id="nothing but a NUL"),
         pytest.param("/contacts?q=%D0%BF%D0%B5%D1%82%D1%80", 1, id="Cyrillic"),
         pytest.param("/contacts?q=%FF%00", 0, id="no text at all"),
+        pytest.param("/contacts?kind=person&relation=client&tag=vip", 1, id="clients by tag"),
+        pytest.param("/contacts?kind=company", 0, id="companies"),
+        pytest.param("/contacts?responsible=anna", 1, id="contacts of a manager"),
+        pytest.param("/contacts?responsible=", 0, id="contacts of nobody"),
         pytest.param("/cards?phone=89161234567&status=new&manager=anna", 1, id="a card by all"),
         pytest.param("/calls?caller=89161234567", 1, id="calls of a caller"),
         pytest.param("/calls?line=8-800-123-45-67", 1, id="calls of a line by its alias"),
@@ -121,7 +126,8 @@ async def test_a_wrong_query_is_refused(api: Api, path: str, query: str, field: 
 )
 async def test_filters_as_programs_send_them(api: Api, path: str, expected: int) -> None:
     def make(conn: Connection) -> None:
-        contact = add_contact(conn, "Иван Петров", "+79161234567")
+        number, tags = "+79161234567", ("vip",)
+        contact = add_contact(conn, "Иван Петров", number, tags=tags, responsible="anna")
         card = add_card(conn, contact, manager="anna")
         add_call(conn, contact=contact, card=card, manager="anna")
 
@@ -147,3 +153,20 @@ async def test_wrong_filters_of_calls_are_refused(api: Api, query: str) -> None:
         422,
         [query.partition("=")[0]],
     )
+
+
+async def test_cards_and_calls_of_a_contact(api: Api) -> None:
+    def make(conn: Connection) -> tuple[str, str, set[str], str]:
+        ivan, olga = add_contact(conn, "Иван"), add_contact(conn, "Ольга")
+        own, beside = add_card(conn, ivan), add_card(conn, olga)
+        card_contacts.add(conn, beside, ivan, by="anna", now=NOON)
+        add_call(conn, contact=olga)
+        return ivan, olga, {own, beside}, add_call(conn, contact=ivan)
+
+    ivan, olga, cards, call = await api.service.database.write(make)
+    found = (await api.get("/cards", contact=ivan)).body["items"]
+    assert {one["id"] for one in found} == cards
+    assert len((await api.get("/cards", contact=olga)).body["items"]) == 1
+    (only,) = (await api.get("/calls", contact=ivan)).body["items"]
+    assert only["id"] == call
+    assert (await api.get("/cards", contact="x")).body["errors"][0]["field"] == "contact"

@@ -42,7 +42,12 @@ async def test_a_contact(api: Api) -> None:
                 "kind": "person",
                 "relation": "client",
                 "name": "Иван Петров",
+                "first_name": None,
+                "middle_name": None,
+                "last_name": None,
+                "name_confirmed": False,
                 "phones": ["+79161234567"],
+                "phone_labels": {},
                 "emails": ["ivan@example.com"],
                 "tags": ["vip"],
                 "responsible": "anna",
@@ -50,6 +55,7 @@ async def test_a_contact(api: Api) -> None:
                 "position": None,
                 "company": None,
                 "comment": None,
+                "fields": {},
                 "created_at": "2026-03-02T09:00:00.000Z",
                 "updated_at": "2026-03-02T09:00:00.000Z",
                 "version": 1,
@@ -80,6 +86,11 @@ async def test_a_card_with_its_timeline(api: Api) -> None:
         "source": "site",
         "office": None,
         "team": None,
+        "entity": None,
+        "amount": None,
+        "due_on": None,
+        "title": "",
+        "loss_reason": None,
         "last_contact_at": None,
         "closed_at": None,
         "created_at": "2026-03-02T09:00:00.000Z",
@@ -89,6 +100,7 @@ async def test_a_card_with_its_timeline(api: Api) -> None:
     whole = (await api.get(f"/cards/{card}")).body
     timeline = whole.pop("timeline")
     assert whole.pop("timeline_whole") is True
+    assert whole.pop("fields") == {}
     assert whole == brief
     happening, owner, talk, move = timeline
     assert (happening["kind"], happening["event"]) == ("event", "card_read")
@@ -139,6 +151,7 @@ async def test_a_call(api: Api) -> None:
     found = (await api.get(f"/calls/{call}")).body
     assert found.pop("people") == [{"contact": contact, "name": "Иван Петров", "reasons": []}]
     assert found.pop("ordered") is None
+    assert found.pop("fetches") == []
     assert (await api.get("/calls")).body["items"] == [found]
     missed, talked = found.pop("legs")
     assert found == {

@@ -10,10 +10,23 @@ from sqlalchemy import Connection, func, select
 from callrouter.api.calls import WhyOfCall, why_body
 from callrouter.api.layer import write
 from callrouter.domain.decisions import Decision, LastResort, Message, NoOpinion, Reject, Wait
+from callrouter.domain.why import Candidate, StepWhy
+from callrouter.flows.tokens import add_token
 from storage import tables
 from storage.listing import Viewer, why_of
 from tests.api.conftest import Api
-from tests.api.rows import CONNECT, LINE, SETUP, WHY, add_call, add_contact, add_leg, add_told
+from tests.api.rows import (
+    CONNECT,
+    LINE,
+    NOON,
+    SETUP,
+    WHY,
+    add_call,
+    add_card,
+    add_contact,
+    add_leg,
+    add_told,
+)
 
 
 async def told(api: Api, *decisions: Decision) -> str:
@@ -179,6 +192,50 @@ async def test_it_changes_nothing(api: Api) -> None:
     assert (await route(api, line=LINE, caller="+79161234567")).body["why"]["known"] is True
     assert (await route(api, line=LINE, caller="+79160000009")).status == 200
     assert await api.service.database.read(count) == before
+
+
+async def test_which_call_held_somebody_is_told_to_who_may_see_that_call(api: Api) -> None:
+    def make(conn: Connection) -> tuple[str, str, str, str]:
+        mine = add_call(conn, state="answered", manager="anna")
+        annas = add_call(conn, state="answered", manager="anna")
+        veras = add_call(conn, state="answered", manager="vera")
+        steps = tuple(
+            StepWhy("all", 20, candidates=(Candidate(who, passed="talking", call=held),))
+            for who, held in (("anna", annas), ("vera", veras))
+        )
+        add_told(conn, mine, why=replace(WHY, steps=steps))
+        token = add_token(conn, "Anna", "manager", now=NOON, manager="anna")
+        return mine, annas, veras, token
+
+    mine, annas, veras, token = await api.service.database.write(make)
+
+    async def held(**who: Any) -> list[Any]:
+        found = await api.ask("GET", f"/calls/{mine}/why", **who)
+        (one,) = found.body["decisions"]
+        return [step["candidates"][0]["call"] for step in one["why"]["steps"]]
+
+    assert await held() == [annas, veras]
+    assert await held(token=token) == [annas, None]
+
+
+async def test_a_head_is_told_of_no_client_of_others(api: Api) -> None:
+    def make(conn: Connection) -> str:
+        contact = add_contact(conn, "Тайный Клиент", "+79161234567", responsible="vera")
+        add_card(conn, contact, manager="vera", number=603)
+        return add_token(conn, "Anna", "head", now=NOON, manager="anna")
+
+    token = await api.service.database.write(make)
+    everything = (await route(api, line=LINE, caller="+79161234567")).body
+    assert everything["why"]["card"] == 603
+    assert everything["decision"]["caller_name"] == "Тайный Клиент"
+    head = replace(SETUP.manager[0], role="head", team=None)
+    api.setups.current = replace(SETUP, manager=(head, *SETUP.manager[1:]))
+    body = {"line": LINE, "caller": "+79161234567"}
+    found = (await api.ask("POST", "/route", json=body, token=token)).body
+    assert found["why"]["responsible"] == {"manager": "vera", "by": "card", "card": None}
+    assert (found["why"]["card"], found["why"]["contact"]) == (None, None)
+    assert found["decision"]["caller_name"] == ""
+    assert "603" not in found["sentence"]
 
 
 @pytest.mark.parametrize(

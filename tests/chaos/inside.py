@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -21,6 +21,7 @@ from callrouter.intake.intake import Intake, Parts
 from callrouter.seal import Seal
 from storage.database import BaseSilent, Database, Priority
 from storage.setups import SetupCache
+from tests.bases import Passing
 from tests.chaos.setups import company
 from tests.hooks import Event
 from tests.running import LINE
@@ -31,29 +32,19 @@ R = TypeVar("R")
 
 
 @dataclass
-class Moody:
+class Moody(Passing):
     """A real base that answers when it likes. Of the intake's writes only; the rest goes through.
 
-    `silent`: it refuses. `locked`: it refuses writes alone. `early_s`: the next write waits for its turn. `late_s`:
-    the next one commits and says so only then. `writes`: so many
-    more, then it is silent.
+    `silent`: it refuses. `locked`: it refuses writes alone. `early_s`: the next write waits for its
+    turn. `late_s`: the next one commits and says so only then. `writes`: so many more, then it is
+    silent.
     """
 
-    inner: Database
     silent: bool = False
     locked: bool = False
     early_s: float = 0.0
     late_s: float = 0.0
     writes: int | None = None
-
-    @property
-    def dialect(self) -> Literal["sqlite", "postgresql"]:
-        return self.inner.dialect
-
-    async def write(
-        self, do: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        return await self.inner.write(do, *args, **kwargs)
 
     async def write_as(
         self,
@@ -83,12 +74,6 @@ class Moody:
         if self.silent:
             raise BaseSilent("it does not feel like it")
         return await self.inner.read(do, *args, **kwargs)
-
-    async def migrate(self, progress: Callable[[str], None] = lambda _: None) -> None:
-        await self.inner.migrate(progress)
-
-    async def close(self) -> None:
-        await self.inner.close()
 
 
 @dataclass

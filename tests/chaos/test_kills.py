@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.chaos.chance import by_chance
 from tests.chaos.conftest import MakeHouse
 from tests.chaos.judge import check, look, lost
 from tests.chaos.locks import locked
@@ -66,6 +67,7 @@ async def test_what_was_acknowledged_outlives_a_few_kills(make_house: MakeHouse,
     check(pbx, await look(house.base_url))
 
 
+@by_chance
 @pytest.mark.slow
 async def test_to_acknowledge_before_the_commit_loses_some(
     make_house: MakeHouse, seed: int

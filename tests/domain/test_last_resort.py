@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, get_args
@@ -257,10 +258,14 @@ class Gathered(dict[str, ManagerFacts]):
         return self[key]
 
 
+CASES = int(os.environ.get("CASES", "3000"))
+"""`CASES=10000` takes some four minutes of a processor."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 @settings(
-    max_examples=2_500,
+    max_examples=CASES // 4,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -191,6 +191,24 @@ def test_the_first_days_are_a_soft_start(
     assert is_soft_start(setup.managers["anna"], setup, today) is expected
 
 
+@pytest.mark.parametrize(
+    ("fields", "absence"),
+    [
+        pytest.param({}, Absence("anna", date.min, date.max), id="away for ever"),
+        pytest.param({"started_on": date.min}, None, id="new since ever"),
+        pytest.param({"started_on": date.max}, None, id="never new"),
+    ],
+)
+def test_no_date_of_an_old_setup_keeps_a_call_from_being_decided(
+    fields: dict[str, Any], absence: Absence | None
+) -> None:
+    setup = changed(with_ladder(LEAST), anna=fields)
+    setup = replace(setup, absence=(absence,) if absence else ())
+    (step,) = whys(setup, managers={"boris": load(4), "vera": load(8)})
+    assert (passed(step)["anna"] == "absent") is bool(absence)
+    assert not is_soft_start(setup.managers["anna"], setup, date(2026, 3, 2))
+
+
 def test_two_short_absences_in_succession_are_one() -> None:
     one = Absence("anna", date(2026, 2, 24), date(2026, 2, 25), reason="sick")
     other = Absence("anna", date(2026, 2, 26), date(2026, 2, 27))

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, StorageState, async_playwright
+from playwright.async_api import Browser, StorageState, async_playwright, expect
 
 from tests.running import free_port
 
@@ -29,6 +30,8 @@ ARGS = [
 ]
 MISSING = "Chromium is missing, so no page is looked at. On Debian: apt-get install chromium"
 HERE = Path(__file__).parents[2]
+
+expect.set_options(timeout=20_000)  # machines are shared: slow is no fault of the page
 
 
 def find_chromium() -> str | None:
@@ -51,7 +54,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @dataclass
 class Demo:
-    """A running demo whose PBX calls only when asked. `link` opens its pages once."""
+    """A running demo. `link` opens its pages once."""
 
     folder: Path
     url: str
@@ -79,9 +82,16 @@ def _environ() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    folder, port = tmp_path_factory.mktemp("demo"), free_port()
+    with playing(tmp_path_factory.mktemp("demo"), "--quiet") as one:
+        yield one
+
+
+@contextmanager
+def playing(folder: Path, *words: str) -> Iterator[Demo]:
+    """`callrouter demo WORDS` in a folder of its own, until the block ends."""
+    port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "callrouter", "demo", "--quiet", "--port", str(port)],
+        [sys.executable, "-m", "callrouter", "demo", *words, "--port", str(port)],
         cwd=folder,
         env=_environ(),
         stdout=subprocess.PIPE,

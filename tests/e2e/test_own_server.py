@@ -53,6 +53,8 @@ async def test_from_an_empty_base_to_a_call_that_ended(browser: Browser, tmp_pat
         tab = watch(await browser.new_page())
         page = tab.page
         await page.goto(house.url + link[0])
+        await expect(page.locator("h1")).to_have_text("Первый администратор")
+        await page.get_by_role("link", name="Позже").click()
         await expect(page.locator(".way")).to_contain_text("callrouter init")
 
         await house.apply(SETUP)
@@ -91,6 +93,7 @@ async def test_the_screen_comes_back_by_itself(browser: Browser, tmp_path: Path)
             assert link
             page = await browser.new_page()
             await page.goto(house.url + link[0])
+            await page.get_by_role("link", name="Позже").click()
             await tell(pbx, "ringing", 1)
             await expect(page.locator(".badge")).to_have_text("Звонит")
         await expect(page.locator("#link")).to_have_class("link off")

@@ -14,6 +14,8 @@ from callrouter.fakepbx.values import Answer, Hook
 from tests.fakepbx.desk import Desk
 from tests.fakepbx.examples import MAIN, OLD, START, a_pbx
 
+pytestmark = pytest.mark.slow
+
 CROWDED = Habits(gap_s=(0.5, 2))
 CROWD = tuple(Person(f"m{n}", (str(n),)) for n in range(100, 200))
 

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Connection
 
 from callrouter.domain.setup import Routing
-from callrouter.flows.choose_contact import NoSuchCall, NotOfNumber, choose_contact
+from callrouter.flows.choose_contact import NotOfNumber, choose_contact
+from callrouter.flows.no_such import NoSuchCall
 from callrouter.intake.snapshot import Snapshot
 from storage import cards, contacts, known, tables
 from storage.cards import NewCard
@@ -263,11 +264,11 @@ async def test_the_snapshot_reads_the_same_person(office: Office) -> None:
     _, second = await add(office, "Первый"), await add(office, "Второй")
     await office.take(event("ringing"), event("ended", "c1", at(30)))
     mark = await office.database.read(known.mark_before, 100)
-    callers, mark_now = await office.database.read(known.changed_since, mark)
+    callers, _, mark_now = await office.database.read(known.changed_since, mark)
     assert [one.name for one in callers[NUMBER].people] == ["Первый", "Второй"]
     assert mark_now is not None
     await choose(office, (await call_of(office, "c1")).id, second)
-    callers, _ = await office.database.read(known.changed_since, mark_now)
+    callers, _, _ = await office.database.read(known.changed_since, mark_now)
     assert callers[NUMBER].contact == second
     assert [one.name for one in callers[NUMBER].people] == ["Второй", "Первый"]
 
@@ -281,7 +282,7 @@ async def test_a_call_of_another_person_does_not_change_who_calls_by_the_snapsho
     await office.take(event("ringing", "c2", at(1)))
     await choose(office, (await call_of(office, "c2")).id, second)
     mark = await office.database.read(known.mark_before, 100)
-    callers, _ = await office.database.read(known.changed_since, mark)
+    callers, _, _ = await office.database.read(known.changed_since, mark)
     snapshot.learn(callers)
     snapshot.absorb(await office.batch(event("ended", "c1", at(101))))
     told = snapshot.tell(entry(event("ringing", "c3", at(102))), now=at(102))

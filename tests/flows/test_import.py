@@ -201,7 +201,7 @@ async def test_the_last_talk_of_a_file_routes_too(desk: Desk) -> None:
 async def test_the_snapshot_of_a_server_learns_of_contacts(desk: Desk) -> None:
     mark = await desk.database.read(known.mark_before, 0)
     run, _ = await desk.run(row(2, "Иван", P1, responsible="boris"), now=LATER)
-    facts, _ = await desk.database.read(known.changed_since, mark)
+    facts, _, _ = await desk.database.read(known.changed_since, mark)
     assert [(number, one.responsible) for number, one in facts.items()] == [(P1, "boris")]
     assert run
 
@@ -529,6 +529,7 @@ LINES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     deadline=None,

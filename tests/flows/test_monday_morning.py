@@ -31,7 +31,8 @@ from tests.flows.monday import (
     waits_of,
 )
 
-pytestmark = pytest.mark.slow
+# One worker plays the mornings, and not each of them anew.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monday")]
 
 NETWORK = timedelta(seconds=0.5)
 NOT_HIS = frozenset({"no_answer", "rejected", "phone_busy", "no_skill", "no_phone"})

@@ -14,7 +14,7 @@ from callrouter.domain.blocks import Blocked
 from callrouter.domain.outcomes import Outcome
 from callrouter.domain.setup import JUNK, Pipeline, Routing, Setup, Status
 from callrouter.flows import blocks
-from callrouter.flows.choose_contact import NoSuchCall
+from callrouter.flows.no_such import NoSuchCall
 from callrouter.flows.outcomes import Offer, Said, say_outcome
 from storage import cards, contacts, tables
 from storage.contacts import Person

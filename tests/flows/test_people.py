@@ -9,16 +9,8 @@ from typing import Any
 import pytest
 
 from callrouter.flows.new_card import Wanted, make_card
-from callrouter.flows.people import (
-    BadFields,
-    NoSuchContact,
-    Person,
-    Saved,
-    Stale,
-    change,
-    read_email,
-    save,
-)
+from callrouter.flows.no_such import NoSuchContact
+from callrouter.flows.people import BadFields, Person, Saved, Stale, change, read_email, save
 from storage import cards, profiles, tables
 from storage.database import Database
 from tests.examples import MONDAY_NOON, SETUP, event

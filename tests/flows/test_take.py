@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
-from callrouter.domain.decisions import Can, Connect
+from callrouter.domain.decisions import Can, Connect, Message
 from callrouter.domain.setup import Condition, Ladder, Manager, Pipeline, Rule, Status, Step
 from callrouter.flows.work import Already
 from storage import cards, contacts, tables
@@ -272,12 +272,26 @@ async def test_a_next_without_attempt_goes_on_and_its_retry_does_not(office: Off
 async def test_next_goes_on_with_the_setup_it_began_with(office: Office) -> None:
     one = Can(steps=1)
     await office.take(event("ringing"), can=one)
-    nobody = replace(SETUP, manager=tuple(replace(m, active=False) for m in SETUP.manager))
-    await office.open(nobody)
+    speaking = with_ladder(Step(say="Все заняты"))
+    await office.open(speaking)
     (taken,) = await office.take(event("next", "c1", at(21), attempt=1), can=one)
     assert isinstance(taken.decision, Connect)
     assert taken.decision.steps[0].managers == ("boris",)
-    assert await office.ring(event("ringing", "c2", at(22))) == []
+    (other,) = await office.take(event("ringing", "c2", at(22)), can=Can(message=True))
+    assert isinstance(other.decision, Message)
+
+
+async def test_who_has_left_meanwhile_is_not_rung_by_a_next(office: Office) -> None:
+    one = Can(steps=1)
+    await office.take(event("ringing"), can=one)
+    left = replace(SETUP, manager=tuple(replace(m, active=m.key != "boris") for m in SETUP.manager))
+    await office.open(left)
+    (taken,) = await office.take(event("next", "c1", at(21), attempt=1), can=one)
+    assert isinstance(taken.decision, Connect)
+    assert [step.managers for step in taken.decision.steps] == [("vera",)]
+    assert taken.why
+    passed = {each.manager: each.passed for each in taken.why.steps[0].candidates}
+    assert passed["boris"] == "inactive"
 
 
 async def test_a_ringing_after_the_plan_ran_out_is_a_re_entry_of_the_same_call(

@@ -125,6 +125,7 @@ async def test_a_consultation_is_over_with_the_transfer(
     assert await office.count(tables.task) == 0
 
 
+@pytest.mark.slow
 async def test_in_whatever_order_calls_and_transfer_are_heard_the_end_is_the_same(
     sqlite_database: Database,
 ) -> None:

@@ -20,6 +20,8 @@ from storage.database import BaseSilent, open_database
 from tests.examples import MONDAY_NOON, SETUP, event, with_ladder
 from tests.office import Office
 
+pytestmark = pytest.mark.slow
+
 MANAGERS = 20
 ROUNDS = 30
 AT_ONCE = 4  # calls of each node in a round: both want the least loaded at the same moment

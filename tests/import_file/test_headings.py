@@ -87,7 +87,7 @@ def test_headings_that_leave_a_doubt_stop_the_import(
     headings: list[str], mapped: dict[str, str], said: str
 ) -> None:
     with pytest.raises(BadFile, match=said):
-        find_columns(headings, mapped)  # type: ignore[arg-type]
+        find_columns(headings, mapped)
 
 
 def test_a_map_is_read(tmp_path: Path) -> None:

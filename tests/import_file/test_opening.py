@@ -109,6 +109,7 @@ def test_an_archive_that_is_no_workbook_says_so(tmp_path: Path) -> None:
         table_of(path)
 
 
+@pytest.mark.slow
 def test_an_archive_that_swells_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 import pytest
 from aiohttp import ClientSession, DummyCookieJar, web
 from aiohttp.test_utils import TestServer
+from argon2 import PasswordHasher
 
 from callrouter.domain.setup import Setup
 from callrouter.flows.visits import enter, new_link
 from callrouter.pages import Relay, add_pages
+from callrouter.passwords import Passwords
 from callrouter.seal import Seal
 from callrouter.service import Service
 from callrouter.settings import Settings
@@ -83,6 +85,11 @@ class Site:
         self.cookie = f"callrouter_{self.service.seal.fingerprint[:8]}={cookie}"
 
 
+def quick_passwords() -> Passwords:
+    """As many as tests need."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
@@ -133,7 +140,7 @@ async def open_site(
             return PROVIDERS[name](found, secrets) if found else None
 
         app = web.Application()
-        add_pages(app, service, find=find, dial=dial, relay=relay)
+        add_pages(app, service, find=find, dial=dial, relay=relay, passwords=quick_passwords())
         server = TestServer(app)
         await server.start_server()
         servers.append(server)
@@ -162,18 +169,24 @@ Streaming = Callable[..., Any]
 
 @pytest.fixture
 def events(site: Site) -> Streaming:
-    """Opens `/events`; gives an async reader of (event, id, data) as text."""
+    """Opens `/events`; gives an async reader of (event, id, data) as text.
+
+    Of what lists are told; with `rings` also of who is rung, and of other news.
+    """
 
     @asynccontextmanager
     async def listen(
-        path: str = "/events", **headers: str
+        path: str = "/events", *, rings: bool = False, **headers: str
     ) -> AsyncIterator[Callable[[], Awaitable[dict[str, str]]]]:
         headers["Cookie"] = f"{site.cookie}; {headers.pop('Cookie', '')}"
         async with site.session.get(f"{site.url}{path}", headers=headers) as answer:
             assert answer.status == 200, await answer.text()
 
             async def read() -> dict[str, str]:
-                return await _message(answer.content.readline)
+                while (found := await _message(answer.content.readline)) and not rings:
+                    if found["event"] not in ("pops", "pop", "unpop", "news"):
+                        break
+                return found
 
             yield read
 

@@ -23,9 +23,9 @@ import webhooks
 from callrouter.domain.setup import Account
 from callrouter.flows.visits import enter, new_link
 from callrouter.pages.connect import secret_rows, warning_of
-from callrouter.pages.trials import verdict_of
 from callrouter.service import Service
 from callrouter.settings import Settings
+from callrouter.trials import verdict_of
 from callrouter.wording import speak
 from callrouter.wording.hooks import ASIDE, REFUSED, why_aside, why_refused
 from storage import journal, tables
@@ -84,7 +84,7 @@ async def test_it_is_for_admins_alone(site: Site, role: str) -> None:
     for path in ("/connect", "/connect/main"):
         seen = await site.get(path)
         assert (seen.status, "/webhooks/" in seen.text) == (403, False)
-    assert (await site.get("/connect/main/hooks")).status == 404
+    assert (await site.get("/connect/main/hooks")).status == 403
     assert (await post(site, "/connect/main/test")).status == 403
     assert 'href="/connect"' not in (await site.get("/")).text
 

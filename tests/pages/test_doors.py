@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -86,7 +87,7 @@ def _holds_the_line(headers: Mapping[str, str]) -> None:
 async def test_a_link_opens_once(site: Site) -> None:
     link = await site.service.database.write(new_link, now=NOON)
     first = await site.get(f"/enter/{link}", visitor=False)
-    assert (first.status, first.headers["Location"]) == (303, "/")
+    assert (first.status, first.headers["Location"]) == (303, "/users/first")
     (cookie,) = first.cookies
     assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
     own = {"Cookie": cookie.split(";")[0]}
@@ -220,6 +221,28 @@ async def test_a_bug_is_a_page_and_no_secret(site: Site) -> None:
     assert seen.status == 500
     assert "Traceback" not in seen.text
     _holds_the_line(seen.headers)
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/blocks", "/contacts/new"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded; charset=none-such",
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_no_bug_of_ours(
+    site: Site, path: str, kind: str
+) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": kind}
+    seen = await site.ask("POST", path, data=b"--y\r\n\r\n--y--", headers=headers)
+    assert seen.status == 400
+    assert "не удалось прочитать" in seen.text
+    _holds_the_line(seen.headers)
+    headers["Accept"] = "application/json"
+    asked = await site.ask("POST", path, data=b"--y--", headers=headers)
+    assert (asked.status, "не удалось прочитать" in json.loads(asked.text)["says"]) == (400, True)
 
 
 async def test_a_silent_base_is_told(site: Site) -> None:

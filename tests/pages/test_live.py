@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import Connection
 
 from callrouter.pages import live, relay
-from callrouter.pages.doors import Guest
+from callrouter.pages.doors import Doors, Guest
 from callrouter.pages.live import Events
 from callrouter.pages.relay import Relay, Stream
 from tests.api.rows import NOON, SETUP, WHY, add_contact, add_told
@@ -38,7 +38,7 @@ async def test_a_call_appears_is_answered_and_each_change_is_told(
     site: Site, events: Streaming
 ) -> None:
     write = site.service.database.write
-    async with events() as read:
+    async with events("/events?after=0") as read:
         call = await write(ring)
         site.relay.wake()
         assert 'data-state="ringing"' in (await read_calls(read))[call]
@@ -179,6 +179,10 @@ async def test_a_storm_is_told_in_batches_and_the_last_word_is_the_newest(
 # Many browsers, slow browsers, no browsers
 
 
+def events_of(site: Site, **limits: float) -> Events:
+    return Events(site.service, site.relay, Doors(site.service), **limits)  # type: ignore[arg-type]
+
+
 async def serve(site: Site, events: Events) -> TestServer:
     async def show(request: web.Request) -> web.StreamResponse:
         return await events.show(request, Guest("ru"))
@@ -191,7 +195,7 @@ async def serve(site: Site, events: Events) -> TestServer:
 
 
 async def test_so_many_and_no_more(site: Site) -> None:
-    server = await serve(site, Events(site.relay, most=2))
+    server = await serve(site, events_of(site, most=2))
     url = server.make_url("/events")
     async with site.session.get(url) as one, site.session.get(url) as two:
         assert (one.status, two.status) == (200, 200)
@@ -201,15 +205,15 @@ async def test_so_many_and_no_more(site: Site) -> None:
 
 
 async def test_silence_is_broken_by_a_heartbeat(site: Site) -> None:
-    server = await serve(site, Events(site.relay, heartbeat_s=0.05))
+    server = await serve(site, events_of(site, heartbeat_s=0.05))
     async with site.session.get(server.make_url("/events")) as answer:
-        found = [await answer.content.readline() for _ in range(12)]
-        assert b": still here\n" in found
+        found = [await answer.content.readline() for _ in range(14)]
+        assert b"event: beat\n" in found  # which a script hears, unlike a comment
     await server.close()
 
 
 async def test_a_browser_that_has_gone_is_forgotten(site: Site) -> None:
-    server = await serve(site, Events(site.relay, heartbeat_s=0.02))
+    server = await serve(site, events_of(site, heartbeat_s=0.02))
     async with site.session.get(server.make_url("/events")) as answer:
         await answer.content.readline()
         assert site.relay.browsers == 1

@@ -132,4 +132,4 @@ async def test_a_calls_own_page_says_that_its_caller_is_owed_a_call(site: Site) 
         assert part.index("до 12:15") < part.index("Анна Смирнова")
         assert "Не сняли трубку: Анна Смирнова, Борис Ким" in part
     other = await site.service.database.write(lambda conn: add_call(conn, caller_number="+7916000"))
-    assert "Надо перезвонить" not in (await site.get(f"/calls/{other}")).text
+    assert "debt-note" not in (await site.get(f"/calls/{other}")).text

@@ -88,6 +88,14 @@ COMPANY = [
         "team[sales].head", '"anna"', id="an unknown head",
     ),
     pytest.param(GOOD + "[missed]\ntries = 0", "missed.tries", "1 to 100", id="no tries"),
+    pytest.param(
+        GOOD + "[recordings]\nmissing_after_min = 0",
+        "recordings.missing_after_min", "1 to 10080", id="recordings that are missing at once",
+    ),
+    pytest.param(
+        GOOD + "[recordings]\nmost_mb = 5000",
+        "recordings.most_mb", "1 to 2048", id="recordings that are too large",
+    ),
     pytest.param(GOOD + "[load]\ntie = 1.5", "load.tie", "0 to 1", id="a tie above one"),
     pytest.param(GOOD + "[load]\ntie = nan", "load.tie", "0 to 1", id="a tie that is no number"),
     pytest.param(
@@ -136,6 +144,18 @@ COMPANY = [
     pytest.param(
         changed("to = 2026-03-15", "to = 2026-03-01"),
         "absence[anna 2026-03-02].to", "2026-03-02 or later", id="back before leaving",
+    ),
+    pytest.param(
+        changed("to = 2026-03-15", "to = 9999-12-31"),
+        "absence[anna 2026-03-02].to", "1900-01-01 to 2199-12-31", id="away for ever",
+    ),
+    pytest.param(
+        changed("from = 2026-03-02", "from = 0001-01-01"),
+        "absence[anna 0001-01-01].from", "1900-01-01 to", id="away since ever",
+    ),
+    pytest.param(
+        manager("started_on = 0001-01-01"),
+        "manager[anna].started_on", "1900-01-01 to", id="here since ever",
     ),
     pytest.param(
         changed('manager = "anna"', 'manager = "anya"'),

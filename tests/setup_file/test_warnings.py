@@ -12,7 +12,7 @@ from callrouter.domain.decisions import Can
 from callrouter.domain.hours import Calendar, parse_hours
 from callrouter.setup_file import warnings
 from callrouter.setup_file.coverage import _moments, _weekly
-from callrouter.setup_file.warnings import _ladder
+from callrouter.setup_file.warnings import ladder_remarks
 from tests.setup_file.good import GOOD, setup_of
 from webhooks.providers.pbx import Pbx
 
@@ -252,9 +252,9 @@ class Hasty(Pbx):
 def test_a_ladder_that_waits_on_a_pbx_that_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     setup = setup_of(step('ring = "all"\nbusy = "wait"'))
     assert not [one for one in warnings(setup) if "hold callers" in one.message]
-    monkeypatch.setattr(sys.modules[_ladder.__module__], "PROVIDERS", {"pbx": Hasty})
+    monkeypatch.setattr(sys.modules[ladder_remarks.__module__], "PROVIDERS", {"pbx": Hasty})
     (found,) = [one for one in warnings(setup) if "hold callers" in one.message]
-    assert found.key == "line[+74951230001].ladder"
+    assert found.key == "ladder[shop].step[1].busy"
 
 
 @pytest.mark.parametrize(

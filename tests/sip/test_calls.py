@@ -68,7 +68,7 @@ def test_the_first_phone_fails_and_the_second_rings(
     first, second = f"{line}1", f"{line}2"
     failing = telephones.phone(exchange.phones[first], scenario, code=code)
     answering = telephones.phone(exchange.phones[second])
-    caller = telephones.caller(NUMBERS[line], ref=line, ms=500)
+    caller = telephones.caller(NUMBERS[line], ref=line, ms=2000)
     call = exchange.call(line, "talking")
     assert exchange.busy().keys() & {first, second} == {second}
     for one in (failing, answering, caller):

@@ -22,7 +22,7 @@ def _read_all(conn: Connection, newest: int, page: int) -> list[str]:
     found: list[str] = []
     mark: known.Mark | None = known.mark_before(conn, newest)
     while mark:
-        callers, mark = known.changed_since(conn, mark, page)
+        callers, _, mark = known.changed_since(conn, mark, page)
         found += callers
     return found
 

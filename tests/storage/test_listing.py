@@ -12,6 +12,8 @@ from sqlalchemy import Connection, event
 from storage import listing
 from storage.database import Database
 from storage.listing import CallView, HappeningView, MoveView, OwnerView, Viewer
+from storage.listing_contacts import Choice
+from storage.listing_letters import list_letters
 from tests.api.rows import (
     CONNECT,
     LINE,
@@ -125,6 +127,14 @@ async def test_calls_are_found(
         pytest.param({"q": "Olga@Example.com"}, ["olga"], id="an address"),
         pytest.param({"q": "  "}, ["firm", "olga", "ivan"], id="nothing asked"),
         pytest.param({"q": "a" * 128}, [], id="nonsense"),
+        pytest.param({"choice": Choice(kind="company")}, ["firm"], id="by kind"),
+        pytest.param({"choice": Choice(tag="vip")}, ["ivan"], id="by tag"),
+        pytest.param({"choice": Choice(responsible="anna")}, [], id="by whose they are"),
+        pytest.param(
+            {"choice": Choice(responsible="", relation="client")},
+            ["firm", "olga", "ivan"],
+            id="nobody's clients",
+        ),
     ],
 )
 async def test_contacts_are_found(
@@ -322,6 +332,16 @@ def plans_of(conn: Connection) -> Iterator[list[str]]:
             id="cards of a number",
         ),
         pytest.param(
+            lambda conn: listing.list_cards(conn, ADMIN, contact="X"),
+            "SEARCH card USING INDEX ix_card_contact (contact=?)",
+            id="cards of a contact",
+        ),
+        pytest.param(
+            lambda conn: listing.list_calls(conn, ADMIN, contact="X"),
+            "SEARCH call USING INDEX ix_call_contact (contact=?)",
+            id="calls of a contact",
+        ),
+        pytest.param(
             lambda conn: listing.list_contacts(conn, ADMIN, after="X"),
             "SEARCH contact USING INDEX sqlite_autoindex_contact_1 (id<?)",
             id="contacts further on",
@@ -346,3 +366,63 @@ async def test_what_is_asked_is_found_by_an_index(
     assert [plan for plan in plans if plan.startswith(way)], plans
     tables = ("call", "leg", "decision", "card", "contact", "contact_phone", "contact_tag")
     assert not [plan for plan in plans if plan in {f"SCAN {table}" for table in tables}]
+
+
+ONE = Viewer("manager", "anna", people=frozenset({"anna"}), at=NOON)
+
+# Looked through from the newest on, until enough of it is his: of contacts most are nobody's.
+WALKED = (
+    "SCAN contact USING INDEX sqlite_autoindex_contact_1",
+    "SCAN call USING INDEX ix_call_waiting",
+    "SCAN (subquery",  # of last_told: of the calls that were found
+    "SCAN anon",
+    "SCAN json_each",  # the list of people that was given
+)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda conn: listing.list_calls(conn, ONE), id="calls"),
+        pytest.param(lambda conn: listing.calls_now(conn, ONE), id="calls now"),
+        pytest.param(lambda conn: listing.list_cards(conn, ONE), id="cards"),
+        pytest.param(
+            lambda conn: listing.list_cards(conn, ONE, phone="+79161234567"), id="a phone"
+        ),
+        pytest.param(lambda conn: listing.list_contacts(conn, ONE), id="contacts"),
+        pytest.param(lambda conn: list_letters(conn, ONE), id="letters"),
+        pytest.param(lambda conn: listing.list_obligations(conn, ONE, now=NOON), id="obligations"),
+        pytest.param(lambda conn: listing.count_owed(conn, ONE, now=NOON), id="how many are owed"),
+        pytest.param(lambda conn: listing.in_line(conn, ONE), id="how many wait"),
+        pytest.param(lambda conn: listing.timeline(conn, ONE, "01J"), id="a timeline"),
+    ],
+)
+async def test_a_managers_lists_read_no_table_whole(sqlite_database: Database, read: Read) -> None:
+    await sqlite_database.write(make_world)
+
+    def look(conn: Connection) -> list[str]:
+        with plans_of(conn) as plans:
+            read(conn)
+        return [one for one in plans if one.startswith("SCAN") and not one.startswith(WALKED)]
+
+    assert await sqlite_database.read(look) == []
+
+
+async def test_who_sees_everything_is_asked_no_more_of(sqlite_database: Database) -> None:
+    """Not one table, nor statement, is there for him that sight would need."""
+
+    def look(conn: Connection) -> list[str]:
+        said: list[str] = []
+
+        def note(_: object, __: object, statement: str, *___: object) -> None:
+            said.append(statement)
+
+        event.listen(conn, "before_cursor_execute", note)
+        for read in (listing.list_calls, listing.list_cards, listing.list_contacts, list_letters):
+            read(conn, ADMIN)
+        event.remove(conn, "before_cursor_execute", note)
+        return said
+
+    said = await sqlite_database.read(look)
+    assert len(said) == 4
+    assert not any("its_" in one for one in said)

@@ -4,7 +4,7 @@ import asyncio
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,9 +44,11 @@ sys.stdin.read()
 
 
 @pytest.fixture
-async def filed(sqlite_database: Database) -> Database:
-    await sqlite_database.write(make_tally)
-    return sqlite_database
+async def filed(sqlite_url: str) -> AsyncIterator[Database]:
+    """A base in a file as a server opens it, with a server's impatience."""
+    async with opened(sqlite_url) as database:
+        await database.write(make_tally)
+        yield database
 
 
 # SQLite

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from callrouter.flows.tokens import BadToken, add_token, revoke_token
-from storage import tables
+from callrouter.flows.tokens import BadToken, add_token, make_token, revoke_token
+from storage import setups, tables
 from storage.database import Database
 from storage.tokens import find_token, tokens
-from tests.api.rows import NOON
+from tests.api.rows import NOON, SETUP
 
 
 async def test_a_token_is_found_by_its_text_alone(database: Database) -> None:
@@ -67,3 +67,14 @@ async def test_what_cannot_be_made_is_said(
 async def test_what_is_not_there_cannot_be_taken_back(database: Database) -> None:
     with pytest.raises(BadToken, match='no good token "shop"'):
         await database.write(revoke_token, "shop", now=NOON)
+
+
+async def test_a_token_of_a_manager_is_of_one_who_is_active(database: Database) -> None:
+    await database.write(setups.publish, SETUP, by="vera", now=NOON)
+    text = await database.write(make_token, "hers", role=None, manager="anna", now=NOON)
+    found = await database.read(find_token, text)
+    assert found is not None
+    assert (found.role, found.manager) == ("manager", "anna")
+    for nobody in ("old", "nobody"):
+        with pytest.raises(BadToken, match="no active manager"):
+            await database.write(make_token, "his", role=None, manager=nobody, now=NOON)

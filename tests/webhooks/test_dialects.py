@@ -24,6 +24,8 @@ from tests.webhooks.examples import ACCOUNT, PLAN, hook
 from tests.webhooks.readers import take_apart
 from webhooks.providers.pbx import Pbx
 
+pytestmark = pytest.mark.slow
+
 PBX = Pbx(ACCOUNT, ())
 
 FORBIDDEN = set("${}()[]<>|&;,=\"'\\`\r\n\0\u202e\u200b")

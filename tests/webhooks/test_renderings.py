@@ -39,6 +39,8 @@ from tests.webhooks.readers import (
 from webhooks.provider import Answer
 from webhooks.providers.pbx import Pbx
 
+pytestmark = pytest.mark.slow
+
 README = Path(webhooks.providers.__file__).with_name("README.md")
 READERS: dict[str, Callable[[Answer], Heard]] = {
     "json": hear_json,

@@ -22,7 +22,6 @@ import aiohttp
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
 from standardwebhooks import webhooks as oracle
 
 import webhooks.providers
@@ -527,13 +526,12 @@ async def served(database_url: str, folder: Path) -> AsyncIterator[aiohttp.Clien
 
 async def kept(database_url: str) -> dict[str, int]:
     """How many rows of everything, but of what only tells of hooks: that they came, were refused,
-    or differ from what came under the same key.
+    or differ from what came under the same key. Jobs are also asked for by the clock.
     """
     found = {}
     for table in tables.metadata.sorted_tables:
-        if table.name not in {"refused", "quarantine", "notice", "batch", "counter"}:
-            statement = select(func.count()).select_from(table)
-            ((count,),) = await rows(database_url, str(statement.compile()))
+        if table.name not in {"refused", "quarantine", "notice", "batch", "counter", "job"}:
+            ((count,),) = await rows(database_url, f'SELECT count(*) FROM "{table.name}"')  # noqa: S608
             found[table.name] = count
     return found
 

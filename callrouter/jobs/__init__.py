@@ -1,0 +1,1 @@
+"""Durable work after the answer: the worker, and one file per kind of job."""
