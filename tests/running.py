@@ -28,7 +28,7 @@ import asyncpg
 
 from callrouter.flows.apply import apply
 from callrouter.seal import Seal, keep_key
-from storage.database import open_database
+from storage.database import Database, open_database
 
 SECRET = "secret-of-the-tests"
 LINE = "+74951230001"
@@ -139,12 +139,9 @@ class House:
     async def apply(self, setup: str) -> None:
         """What `callrouter apply` does, without the second that a process takes to begin."""
         seal = Seal(self.secret_key or keep_key(self.data_dir / "secret.key"))
-        database = open_database(self.base_url, guest=True)
-        try:
+        async with beside(self.base_url) as database:
             await database.migrate()
             await database.write(apply, setup, seal=seal, now=datetime.now(UTC))
-        finally:
-            await database.close()
 
     def open(self) -> Running:
         """Start a server and do not wait for it."""
@@ -173,6 +170,16 @@ class House:
             yield
         finally:
             asyncio.run(server.stop())
+
+
+@asynccontextmanager
+async def beside(url: str) -> AsyncIterator[Database]:
+    """The base of a server that may be running, as a command opens it."""
+    database = open_database(url, guest=True)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @dataclass

@@ -61,6 +61,10 @@ class Demo:
     link: str
     visit: StorageState | None = None
 
+    @property
+    def base_url(self) -> str:
+        return f"sqlite:///{self.folder}/var/demo/callrouter.db"
+
     def new_link(self) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "callrouter", "link", "--demo"],

@@ -12,10 +12,9 @@ from playwright.async_api import Browser, expect
 
 from callrouter.flows.tasks import add_task
 from callrouter.flows.visits import new_link
-from storage.database import open_database
 from tests.e2e.tab import NARROW, WIDE, Tab, watch
 from tests.hooks import Pbx, pbx_of
-from tests.running import LAST_RESORT, LINE, SECRET, House
+from tests.running import LAST_RESORT, LINE, SECRET, House, beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -68,9 +67,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 async def tab(browser: Browser, house: House) -> AsyncIterator[Tab]:
     """Anna's, signed in; its browser must have complained of nothing in the end."""
-    database = open_database(house.base_url, guest=True)
-    link = await database.write(new_link, now=datetime.now(UTC), manager="anna", role="manager")
-    await database.close()
+    async with beside(house.base_url) as base:
+        link = await base.write(new_link, now=datetime.now(UTC), manager="anna", role="manager")
     context = await browser.new_context(viewport=WIDE)
     tab = watch(await context.new_page())
     await tab.page.goto(f"{house.url}/enter/{link}")
@@ -142,17 +140,16 @@ async def test_what_is_typed_and_open_stays_while_the_day_is_drawn_anew(
     tab: Tab, house: House
 ) -> None:
     page, now = tab.page, datetime.now(UTC)
-    database = open_database(house.base_url, guest=True)
-    for text, hours in (("Первое", -1), ("Второе", -2)):
-        made: dict[str, Any] = {
-            "kind": "task",
-            "owner": "anna",
-            "by": "manager:anna",
-            "text": text,
-            "now": now,
-        }
-        await database.write(add_task, **made, due_at=now + timedelta(hours=hours))
-    await database.close()
+    async with beside(house.base_url) as base:
+        for text, hours in (("Первое", -1), ("Второе", -2)):
+            made: dict[str, Any] = {
+                "kind": "task",
+                "owner": "anna",
+                "by": "manager:anna",
+                "text": text,
+                "now": now,
+            }
+            await base.write(add_task, **made, due_at=now + timedelta(hours=hours))
     await page.set_viewport_size(NARROW)
     await page.goto(f"{house.url}/today")
     first = page.locator(".todo").filter(has_text="Первое")

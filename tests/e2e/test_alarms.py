@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from callrouter.domain.alarms import CALM, Facts
 from callrouter.flows import alarms
 from storage import setups
-from storage.database import open_database
 from tests.e2e.conftest import Demo
 from tests.e2e.tab import NARROW, WIDE, Tab, watch
+from tests.running import beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -40,12 +40,8 @@ def find_wrong(conn: Connection) -> None:
 
 
 async def test_the_bar_on_every_page_leads_to_what_is_to_be_done(tab: Tab, demo: Demo) -> None:
-    path = demo.folder / "var" / "demo" / "callrouter.db"
-    database = open_database(f"sqlite:///{path}", guest=True)
-    try:
-        await database.write(find_wrong)
-    finally:
-        await database.close()
+    async with beside(demo.base_url) as base:
+        await base.write(find_wrong)
     page = tab.page
     await page.goto(f"{demo.url}/board")
     await expect(page.get_by_role("link", name="тревоги: посмотрите")).to_be_visible()

@@ -20,11 +20,10 @@ from callrouter.flows.new_card import Wanted, make_card
 from callrouter.flows.people import Person, save
 from storage import cards, setups, tables
 from storage.cards import NewCard
-from storage.database import Database, open_database
 from storage.ids import new_id
 from tests.e2e.conftest import Demo
 from tests.e2e.tab import NARROW, WIDE, Tab, contrast, watch
-from tests.running import rows
+from tests.running import beside, rows
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -33,26 +32,13 @@ SLOW_S = 3.0
 """Far more than it takes on a quiet machine: a few tenths."""
 
 
-@asynccontextmanager
-async def base_of(demo: Demo) -> AsyncIterator[Database]:
-    database = open_database(_url(demo), guest=True)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-def _url(demo: Demo) -> str:
-    return f"sqlite:///{demo.folder}/var/demo/callrouter.db"
-
-
 async def written(demo: Demo, do: Callable[[Connection, Setup, datetime], Any]) -> Any:
     """Write beside the running server, as a command does."""
 
     def write(conn: Connection) -> Any:
         return do(conn, setups.load(conn, setups.current_version(conn)), datetime.now(UTC))
 
-    async with base_of(demo) as database:
+    async with beside(demo.base_url) as database:
         return await database.write(write)
 
 
@@ -98,7 +84,7 @@ def tile_in(page: Page, status: str, card: str) -> Locator:
 
 
 async def status_of(demo: Demo, card: str) -> str:
-    found = dict(await rows(_url(demo), "SELECT id, status FROM card"))
+    found = dict(await rows(demo.base_url, "SELECT id, status FROM card"))
     return str(found[card])
 
 
@@ -145,7 +131,7 @@ async def test_a_card_is_dragged_to_work_and_its_letter_taken_back(
         assert await contrast(page, "#leaving .leaving-says") >= 4.5
         await left.get_by_role("button", name="Отменить письмо").click()
         await expect(left).to_have_count(0)
-        found = await rows(_url(demo), "SELECT card, state, email FROM letter")
+        found = await rows(demo.base_url, "SELECT card, state, email FROM letter")
         assert found == [(card, "cancelled", "ilin@gmail.com")]
         assert tab.complaints == []
 

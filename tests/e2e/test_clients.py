@@ -15,9 +15,9 @@ from playwright.async_api import Browser, Page, expect
 
 from callrouter.domain.setup import Role
 from callrouter.flows.visits import new_link
-from storage.database import open_database
 from tests.e2e.conftest import Demo
 from tests.e2e.tab import NARROW, WIDE, Tab, watch
+from tests.running import beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -80,11 +80,8 @@ async def as_(
     browser: Browser, demo: Demo, role: Role, key: str | None = None
 ) -> AsyncIterator[Tab]:
     """Somebody of the demo, whose browser must have complained of nothing in the end."""
-    base = open_database(f"sqlite:///{demo.folder}/var/demo/callrouter.db", guest=True)
-    try:
+    async with beside(demo.base_url) as base:
         link = await base.write(new_link, now=datetime.now(UTC), role=role, manager=key)
-    finally:
-        await base.close()
     context = await browser.new_context(viewport=WIDE, locale="ru-RU", accept_downloads=True)
     tab = watch(await context.new_page())
     await tab.page.goto(f"{demo.url}/enter/{link}")

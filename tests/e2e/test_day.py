@@ -25,10 +25,9 @@ from sqlalchemy import Connection
 from callrouter.flows.presence import say
 from storage import contacts, setups
 from storage.contacts import Person
-from storage.database import open_database
 from tests.e2e.tab import NARROW, WIDE, Tab, contrast, watch
 from tests.hooks import Pbx, Sent, pbx_of
-from tests.running import LAST_RESORT, LINE, SECRET, House
+from tests.running import LAST_RESORT, LINE, SECRET, House, beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -146,11 +145,8 @@ class Day:
 
     async def write(self, do: Callable[..., T], *args: Any) -> T:
         """Write into the base beside the server, as a command does."""
-        database = open_database(self.house.base_url, guest=True)
-        try:
-            return await database.write(do, *args)
-        finally:
-            await database.close()
+        async with beside(self.house.base_url) as base:
+            return await base.write(do, *args)
 
 
 @pytest.fixture(scope="module")

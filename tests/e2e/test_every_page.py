@@ -27,7 +27,7 @@ from callrouter.seal import Seal, keep_key
 from callrouter.service import Service
 from callrouter.settings import Settings
 from storage import tables
-from storage.database import Database, open_database
+from storage.database import open_database
 from tests.e2e.conftest import Demo, playing
 from tests.e2e.evil import EVIL
 from tests.e2e.furnishing import Furnished, furnish, is_lively
@@ -35,6 +35,7 @@ from tests.e2e.poison import FREE, OURS, poison, texts_of
 from tests.e2e.tab import NARROW, WIDE, Tab, watch
 from tests.e2e.walking import Route, routes_of, walk
 from tests.pages.conftest import HandClock, Setups
+from tests.running import beside
 
 pytestmark = [pytest.mark.xdist_group("every page"), pytest.mark.slow]
 
@@ -130,10 +131,6 @@ class Lively:
         return self.demo.url
 
 
-def _base(demo: Demo) -> Database:
-    return open_database(f"sqlite:///{demo.folder}/var/demo/callrouter.db", guest=True)
-
-
 @pytest.fixture(scope="module")
 def lively(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lively]:
     with playing(tmp_path_factory.mktemp("lively")) as demo:
@@ -142,14 +139,11 @@ def lively(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lively]:
 
 
 async def _furnished(demo: Demo) -> Furnished:
-    base = _base(demo)
-    try:
+    async with beside(demo.base_url) as base:
         async with asyncio.timeout(180):
             while not await base.read(is_lively):
                 await asyncio.sleep(1)
         return await base.write(furnish)
-    finally:
-        await base.close()
 
 
 @pytest.fixture
@@ -274,14 +268,10 @@ async def _text(page: Page, url: str) -> str:
 
 async def _until_worked(lively: Lively) -> None:
     """Until the replay has its result."""
-    base = _base(lively.demo)
     waiting = select(func.count()).where(tables.replay.c.state.in_(("waiting", "running")))
-    try:
-        async with asyncio.timeout(90):
-            while await base.read(lambda conn: conn.scalar(waiting)):
-                await asyncio.sleep(0.3)
-    finally:
-        await base.close()
+    async with beside(lively.demo.base_url) as base, asyncio.timeout(90):
+        while await base.read(lambda conn: conn.scalar(waiting)):
+            await asyncio.sleep(0.3)
 
 
 async def _open(page: Page, stop: Stop) -> str:
@@ -384,9 +374,8 @@ async def test_no_text_of_anybody_runs(
     page: Page, outside: Page, lively: Lively, routes: tuple[Route, ...]
 ) -> None:
     await _stops(page, lively, routes)
-    base = _base(lively.demo)
-    written = await base.write(poison)
-    await base.close()
+    async with beside(lively.demo.base_url) as base:
+        written = await base.write(poison)
     free = {(table, name) for table, names in FREE.items() for name in names}
     assert not {one for one in free if not written.get(one)}, "nothing of these is there"
     await _until_renamed(page, lively)

@@ -11,10 +11,10 @@ from playwright.async_api import Browser, Page, expect
 from sqlalchemy import Connection
 
 from storage import notices
-from storage.database import open_database
 from tests.api.rows import add_call, add_leg
 from tests.e2e.conftest import Demo
 from tests.e2e.tab import NARROW, WIDE, watch
+from tests.running import beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -39,11 +39,8 @@ async def miss(demo: Demo, caller: str) -> None:
         add_leg(conn, call, ring_from=began, status="failed", reason="no_answer")
         notices.tell(conn, [call], now=now)
 
-    base = open_database(f"sqlite:///{demo.folder}/var/demo/callrouter.db", guest=True)
-    try:
+    async with beside(demo.base_url) as base:
         await base.write(write)
-    finally:
-        await base.close()
 
 
 async def test_the_wall_shows_by_itself_what_has_happened(page: Page, demo: Demo) -> None:

@@ -11,9 +11,9 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from storage import journal
-from storage.database import open_database
 from tests.e2e.conftest import Demo
 from tests.e2e.tab import NARROW, WIDE, Tab, watch
+from tests.running import beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -32,11 +32,9 @@ async def tab(browser: Browser, demo: Demo) -> AsyncIterator[Tab]:
 
 async def put_aside(demo: Demo) -> None:
     """A call of yesterday that an earlier version did not understand."""
-    path = demo.folder / "var" / "demo" / "callrouter.db"
     said = {"event": "ringing", "call_id": "lost-1", "caller": NUMBER, "called": "+74950000101"}
-    database = open_database(f"sqlite:///{path}", guest=True)
-    try:
-        await database.write(
+    async with beside(demo.base_url) as base:
+        await base.write(
             journal.set_aside,
             account="main",
             received=datetime.now(UTC) - timedelta(days=1),
@@ -45,8 +43,6 @@ async def put_aside(demo: Demo) -> None:
             body=json.dumps(said).encode(),
             query="",
         )
-    finally:
-        await database.close()
 
 
 async def test_a_lost_hook_is_found_read_again_and_taken(tab: Tab, demo: Demo) -> None:

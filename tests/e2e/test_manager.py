@@ -12,11 +12,10 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from callrouter.flows.visits import new_link
-from storage.database import open_database
 from tests.e2e.tab import NARROW, WIDE, Tab, watch
 from tests.e2e.test_day import Caller, pretty
 from tests.hooks import pbx_of
-from tests.running import LAST_RESORT, LINE, SECRET, House
+from tests.running import LAST_RESORT, LINE, SECRET, House, beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -96,9 +95,8 @@ async def screen_of(
     manager: str, browser: Browser, house: House, **more: Any
 ) -> AsyncIterator[Tab]:
     """Her browser, which must have complained of nothing in the end."""
-    database = open_database(house.base_url, guest=True)
-    link = await database.write(new_link, now=datetime.now(UTC), manager=manager, role="manager")
-    await database.close()
+    async with beside(house.base_url) as base:
+        link = await base.write(new_link, now=datetime.now(UTC), manager=manager, role="manager")
     context = await browser.new_context(viewport=WIDE, reduced_motion="reduce", **more)
     tab = watch(await context.new_page())
     await tab.page.goto(f"{house.url}/enter/{link}")

@@ -15,9 +15,9 @@ from callrouter.domain.setup import Ladder, Setup, Step
 from callrouter.flows import tuning
 from callrouter.seal import Seal
 from storage import tables
-from storage.database import open_database
 from tests.e2e.conftest import Demo
 from tests.e2e.tab import NARROW, WIDE, watch
+from tests.running import beside
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
@@ -40,15 +40,12 @@ def make_draft(conn: Connection) -> str:
 
 async def prepared(demo: Demo) -> str:
     """A draft; and the call that was just dialled has been decided."""
-    base = open_database(f"sqlite:///{demo.folder}/var/demo/callrouter.db", guest=True)
     told = select(func.count()).select_from(tables.decision)
-    try:
+    async with beside(demo.base_url) as base:
         async with asyncio.timeout(60):
             while not await base.read(lambda conn: conn.scalar(told)):
                 await asyncio.sleep(0.1)
         return await base.write(make_draft)
-    finally:
-        await base.close()
 
 
 async def fits(page: Page) -> None:
