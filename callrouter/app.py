@@ -166,10 +166,11 @@ def hold_locks(settings: Settings) -> Iterator[None]:
 
 
 def _lock(path: Path) -> TextIO:
+    """Of this process alone: a child that is just being started does not hold it after us."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
         raise CannotServe(

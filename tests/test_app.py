@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -132,15 +136,37 @@ async def test_a_new_setup_is_in_use_within_two_seconds(server: tuple[Server, st
             assert (await response.json())["steps"][0]["targets"][0]["dial"] == "202"
 
 
-def test_a_second_server_on_one_base_is_refused(settings: Settings) -> None:
-    with (
-        hold_locks(settings),
-        pytest.raises(CannotServe, match="Another callrouter server"),
-        hold_locks(settings),
-    ):
-        pass
-    with hold_locks(settings):
-        pass
+HOLDS = """
+import os, pathlib, sys, time
+from callrouter.app import hold_locks
+from callrouter.settings import Settings
+with hold_locks(Settings(data_dir=pathlib.Path(sys.argv[1]))):
+    if child := os.fork():
+        print(child, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_base_is_free_when_its_server_is_dead_though_a_child_of_it_lives(
+    settings: Settings,
+) -> None:
+    words = [sys.executable, "-c", HOLDS, str(settings.data_dir)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        child = int(server.stdout.readline())
+        try:
+            with (
+                pytest.raises(CannotServe, match="Another callrouter server"),
+                hold_locks(settings),
+            ):
+                pass
+            server.kill()
+            server.wait(10)
+            os.kill(child, 0)  # it lives, with all that was open
+            with hold_locks(settings):
+                pass
+        finally:
+            os.kill(child, signal.SIGKILL)
 
 
 async def test_a_server_with_another_key_is_refused(
