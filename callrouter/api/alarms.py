@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated
 
 from pydantic import Field
@@ -54,8 +55,7 @@ async def list_alarms(asked: Asked, query: AlarmsQuery) -> AlarmPage:
     found = await asked.service.database.read(
         alarms.listed, opened=query.open, after=query.cursor, limit=query.limit + 1
     )
-    part = found[: query.limit]
-    last = part[-1].id if len(found) > len(part) else None
+    part, last = query.part(found, attrgetter("id"))
     return AlarmPage(tuple(_body(one, asked) for one in part), last)
 
 

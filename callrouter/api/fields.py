@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import WithJsonSchema
 
 from callrouter.flows.fields import read_day, read_decimal
+
+T = TypeVar("T")
 
 # RFC 3339, 5.6. A `+` that was not escaped in a query arrives as a space.
 _INSTANT = re.compile(
@@ -143,6 +146,11 @@ class Paged(Given):
     """Every list takes these; `cursor` is the `next` of the page before."""
 
     limit: Annotated[int, Field(ge=1, le=200, description="Items on a page.")] = 50
+
+    def part(self, found: Sequence[T], place: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+        """Of what was read with more than fits: what fits, and the cursor of what follows."""
+        fits = found[: self.limit]
+        return fits, place(fits[-1]) if len(found) > len(fits) else None
 
 
 def plain(value: Any) -> str:  # noqa: ANN401  whatever json cannot write by itself

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -301,8 +302,7 @@ async def get_refused_lines(asked: Asked, path: ById) -> Download:
 async def list_imports(asked: Asked, query: ImportsQuery) -> PastImportPage:
     """Imports of contacts that were taken in, the newest first."""
     found = await asked.service.database.read(imports.imports, query.limit + 1, after=query.cursor)
-    part = found[: query.limit]
-    last = part[-1].id if len(found) > len(part) else None
+    part, last = query.part(found, attrgetter("id"))
     return PastImportPage(tuple(_past(one, asked) for one in part), last)
 
 

@@ -51,12 +51,12 @@ class JobPage:
 @routes.get("/jobs", right="operate")
 async def list_jobs(asked: Asked, query: JobsQuery) -> JobPage:
     """What is to be done, the next first; or what was given up, the latest first."""
-    dead, limit = query.state == "dead", query.limit
+    dead, limit = query.state == "dead", query.limit + 1
     found = await asked.service.database.read(
-        jobs.listed, dead=dead, after=place_of(query.cursor), limit=limit + 1
+        jobs.listed, dead=dead, after=place_of(query.cursor), limit=limit
     )
-    part, more = found[:limit], len(found) > limit
-    return JobPage(tuple(_body(one) for one in part), _cursor(part[-1]) if more else None)
+    part, last = query.part(found, _cursor)
+    return JobPage(tuple(_body(one) for one in part), last)
 
 
 @routes.post("/jobs/{id}/retry", right="operate")

@@ -377,8 +377,7 @@ async def list_suppressions(asked: Asked, query: SuppressionsQuery) -> Suppressi
         after=after,
         limit=query.limit + 1,
     )
-    items = found[: query.limit]
-    last = f"{items[-1].email}/{items[-1].purpose}" if len(found) > query.limit else None
+    items, last = query.part(found, lambda one: f"{one.email}/{one.purpose}")
     return SuppressionPage(tuple(_suppression(one) for one in items), last)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated
 
 from pydantic import Field
@@ -101,9 +102,9 @@ async def list_managers(asked: Asked, query: ManagersQuery) -> ManagerPage:
     people = sorted(setup.manager, key=lambda one: one.key)
     if query.cursor is not None:
         people = [one for one in people if one.key > query.cursor]
-    part, more = people[: query.limit], len(people) > query.limit
+    part, last = query.part(people, attrgetter("key"))
     found = await service.database.read(managers_now, setup, part, now=service.clock())
-    return ManagerPage(tuple(_body(one) for one in found), part[-1].key if more else None)
+    return ManagerPage(tuple(_body(one) for one in found), last)
 
 
 class ByKey(Given):
@@ -179,7 +180,7 @@ async def list_work(asked: Asked, path: ByKey, query: WorkQuery) -> Work:
     if not asked.viewer.sees(key):
         raise _NO_SUCH_MANAGER
     counts, found = await asked.service.database.read(_work, key, query.cursor, query.limit)
-    part, more = found[: query.limit], len(found) > query.limit
+    part, last = query.part(found, attrgetter("id"))
     return Work(
         cards=counts.cards,
         contacts=counts.contacts,
@@ -198,7 +199,7 @@ async def list_work(asked: Asked, path: ByKey, query: WorkQuery) -> Work:
             )
             for one in part
         ),
-        next=part[-1].id if more else None,
+        next=last,
     )
 
 

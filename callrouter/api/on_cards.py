@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from callrouter.api.fields import Id, Paged
@@ -36,5 +37,4 @@ async def page_of(
         after=query.cursor,
         limit=query.limit + 1,
     )
-    items = found[: query.limit]
-    return items, items[-1].id if len(found) > query.limit else None
+    return query.part(found, attrgetter("id"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -79,8 +80,7 @@ class ReplayPage:
 async def list_replays(asked: Asked, query: ReplaysQuery) -> ReplayPage:
     """What was asked for in the last 30 days, the newest first, and how far each is."""
     found = await asked.service.database.read(replays.listed, query.limit + 1, after=query.cursor)
-    part = found[: query.limit]
-    last = part[-1].id if len(found) > len(part) else None
+    part, last = query.part(found, attrgetter("id"))
     return ReplayPage(tuple(_brief(one) for one in part), last)
 
 

@@ -206,8 +206,7 @@ async def list_setup_versions(asked: Asked, query: VersionsQuery) -> VersionPage
     found = await asked.service.database.read(
         setups.versions, before=query.cursor, limit=query.limit + 1
     )
-    shown = found[: query.limit]
-    more = str(shown[-1].version) if len(found) > len(shown) else None
+    shown, more = query.part(found, lambda one: str(one.version))
     return VersionPage(tuple(_version(one) for one in shown), more)
 
 

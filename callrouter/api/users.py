@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -89,10 +90,9 @@ async def list_users(asked: Asked, query: UsersQuery) -> UserPage:
     """Who may sign in, in the order in which they were invited."""
     service = asked.service
     everybody = await service.database.read(users.everybody)
-    rest = sorted((one for one in everybody if one.id > (query.cursor or "")), key=_id)
-    shown = rest[: query.limit]
+    rest = sorted((one for one in everybody if one.id > (query.cursor or "")), key=attrgetter("id"))
+    shown, last = query.part(rest, attrgetter("id"))
     setup = service.setups.current
-    last = shown[-1].id if len(rest) > len(shown) else None
     return UserPage(tuple(_account(one, setup) for one in shown), last)
 
 
@@ -211,7 +211,3 @@ def _account(user: User, setup: Setup) -> UserAccount:
         code=user.asks_for_code,
         created_at=user.created_at,
     )
-
-
-def _id(user: User) -> str:
-    return user.id
