@@ -82,6 +82,12 @@ async def test_a_draft_is_tried_on_one_call_and_on_past_ones(browser: Browser, d
     await page.get_by_label("Дина Фролова").select_option(label="разговаривает")
     await page.get_by_role("button", name="Проверить", exact=True).click()
     await expect(new.locator(".rungs")).not_to_contain_text("Дина Фролова")
+    await expect(page.get_by_label("Кто звонит")).to_be_in_viewport()
+    await page.set_viewport_size(NARROW)
+    await page.get_by_role("button", name="Проверить", exact=True).click()
+    await expect(page.locator(".try-verdict h2")).to_be_in_viewport()
+    await expect(page.get_by_label("Кто звонит")).not_to_be_in_viewport()
+    await page.set_viewport_size(WIDE)
 
     await page.get_by_role("link", name="Прошлые звонки").click()
     await expect(page.get_by_label("По каким правилам")).to_have_value(draft)
