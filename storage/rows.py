@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Insert,
+    Select,
     Table,
     Text,
     TypeDecorator,
@@ -67,6 +68,30 @@ def _among(element: _Among, compiler: SQLCompiler, **how: object) -> str:
 def _among_postgres(element: _Among, compiler: SQLCompiler, **how: object) -> str:
     column, texts = (compiler.process(one, **how) for one in element.clauses)
     return f"{column} IN (SELECT json_array_elements_text(CAST({texts} AS json)))"
+
+
+class _AmongFew(FunctionElement[bool]):
+    inherit_cache = True
+
+
+def among_few(column: ColumnElement[Any], query: Select[str]) -> ColumnElement[bool]:
+    """`column IN (query)`, of a query that gives some thousands at most, each found by its index.
+
+    PostgreSQL would read the whole table where it guesses that they are many.
+    """
+    return _AmongFew(column, query.scalar_subquery())
+
+
+@compiles(_AmongFew)
+def _among_few(element: _AmongFew, compiler: SQLCompiler, **how: object) -> str:
+    column, query = (compiler.process(one, **how) for one in element.clauses)
+    return f"{column} IN {query}"
+
+
+@compiles(_AmongFew, "postgresql")
+def _among_few_postgres(element: _AmongFew, compiler: SQLCompiler, **how: object) -> str:
+    column, query = (compiler.process(one, **how) for one in element.clauses)
+    return f"{column} = ANY (ARRAY{query})"
 
 
 def lists(

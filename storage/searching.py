@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 from callrouter.domain.searching import Offer, Query, span
 from storage import rows
 from storage.listing_values import Viewer
-from storage.rows import among
+from storage.rows import among, among_few
 from storage.sight import sees_cards, sees_contacts
 from storage.tables import card, contact, contact_email, contact_phone, document, lookup, membership
 
@@ -148,11 +148,13 @@ def _of_way(conn: Connection, viewer: Viewer, way: Sequence[str], most: int) -> 
     (size, rarest), others = sizes[0], [one for _, one in sizes[1:]]
     c, has_others = contact.c, [_has(one) for one in others]
     candidates = select(lookup.c.contact).where(*_within(rarest)).limit(_RANKED)
-    found = list(conn.execute(_ranked(viewer, c.id.in_(candidates), most).where(*has_others)))
+    found = list(
+        conn.execute(_ranked(viewer, among_few(c.id, candidates), most).where(*has_others))
+    )
     if size <= _RANKED:
         return found
-    newest = select(c.id).order_by(c.updated_at.desc()).limit(_NEWEST).subquery()
-    among_newest = _ranked(viewer, c.id.in_(select(newest.c.id)), most)
+    newest = select(c.id).order_by(c.updated_at.desc()).limit(_NEWEST)
+    among_newest = _ranked(viewer, among_few(c.id, newest), most)
     return [*found, *conn.execute(among_newest.where(_has(rarest), *has_others))]
 
 
@@ -163,9 +165,15 @@ def _size(conn: Connection, beginning: str) -> int:
 
 
 def _has(beginning: str) -> ColumnElement[bool]:
-    """Looked at for each contact by itself: as EXISTS, PostgreSQL joined all terms of a letter."""
-    his = select(literal(1)).where(lookup.c.contact == contact.c.id, *_within(beginning))
-    return his.limit(1).scalar_subquery().is_not(None)
+    """Looked at for each contact by itself, among his few terms.
+
+    As EXISTS, PostgreSQL joined all terms of a letter; with the bare term, it looked for him among
+    all that begin so, where it guessed that they are few.
+    """
+    start, end = span(beginning)
+    his, term = lookup.c.contact == contact.c.id, lookup.c.term.concat("")
+    of_him = select(literal(1)).where(his, term >= start, term < end)
+    return of_him.limit(1).scalar_subquery().is_not(None)
 
 
 def _within(beginning: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
