@@ -31,7 +31,7 @@ from storage.database import open_database
 from tests.e2e.conftest import Demo, playing
 from tests.e2e.evil import EVIL
 from tests.e2e.furnishing import Furnished, furnish, is_lively
-from tests.e2e.poison import FREE, OURS, poison, texts_of
+from tests.e2e.poison import FREE, OURS, TOLD, poison, texts_of
 from tests.e2e.tab import NARROW, WIDE, Tab, watch
 from tests.e2e.walking import Route, routes_of, walk
 from tests.pages.conftest import HandClock, Setups
@@ -378,6 +378,8 @@ async def test_no_text_of_anybody_runs(
         written = await base.write(poison)
     free = {(table, name) for table, names in FREE.items() for name in names}
     assert not {one for one in free if not written.get(one)}, "nothing of these is there"
+    for table, names in TOLD.items():
+        assert any(written[table, name] for name in names), f"no words in what {table} holds"
     await _until_renamed(page, lively)
     tabs, wrong = {True: watch(page), False: watch(outside)}, []
     for tab in tabs.values():
