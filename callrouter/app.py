@@ -166,7 +166,10 @@ def hold_locks(settings: Settings) -> Iterator[None]:
 
 
 def _lock(path: Path) -> TextIO:
-    """Of this process alone: a child that is just being started does not hold it after us."""
+    """Of this process alone: a child that is just being started does not hold it after us.
+
+    A lock of POSIX, which ends when the process closes the file anywhere: only here is it opened.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
     try:
