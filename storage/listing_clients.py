@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from storage.listing_cards import find_card
 from storage.listing_contacts import Choice, chosen, list_contacts
-from storage.listing_values import CardView, Slice, Viewer
+from storage.listing_values import CardView, Slice, Viewer, cut
 from storage.sight import sees_cards, sees_contacts
 from storage.tables import (
     business_event,
@@ -70,7 +70,8 @@ def list_clients(
         .order_by(c.updated_at.desc(), c.id.desc())
         .limit(limit + 1)
     ).all()
-    ids = [row.id for row in rows[:limit]]
+    part = cut(rows, limit)
+    ids = [row.id for row in part.items]
     p, t = contact_phone.c, contact_tag.c
     phones = _by_contact(conn, p.contact, p.number, ids)
     tags = _by_contact(conn, t.contact, t.tag, ids)
@@ -85,9 +86,9 @@ def list_clients(
             phones.get(row.id, ()),
             tags.get(row.id, ()),
         )
-        for row in rows[:limit]
+        for row in part.items
     )
-    return Slice(lines, more=len(rows) > limit)
+    return Slice(lines, part.more)
 
 
 def _by_contact(

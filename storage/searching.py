@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from callrouter.domain.searching import Offer, Query, span
 from storage import rows
-from storage.listing_values import Viewer
+from storage.listing_values import Viewer, cut
 from storage.rows import among, among_few
 from storage.sight import sees_cards, sees_contacts
 from storage.tables import card, contact, contact_email, contact_phone, document, lookup, membership
@@ -86,12 +86,12 @@ def search(conn: Connection, viewer: Viewer, query: Query, limit: int = MOST) ->
     if not query:
         return Found()
     limit = min(limit, MOST)
-    rows = _contacts(conn, viewer, query, limit + 1)
+    part = cut(_contacts(conn, viewer, query, limit + 1), limit)
     return Found(
-        contacts=_found_contacts(conn, viewer, query, rows[:limit]),
+        contacts=_found_contacts(conn, viewer, query, part.items),
         cards=_cards(conn, viewer, query.card) if query.card is not None else (),
         offers=_offers(conn, viewer, query.offer, limit) if query.offer else (),
-        more=len(rows) > limit,
+        more=part.more,
     )
 
 

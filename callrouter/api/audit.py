@@ -74,7 +74,7 @@ async def list_audit(asked: Asked, query: AuditQuery) -> AuditPage:
     found = await asked.service.database.read(
         audit.search, sought, after=query.cursor, limit=query.limit + 1
     )
-    lines = found[: query.limit]
+    lines, last = query.part(found, lambda one: one.n)
     return AuditPage(
         tuple(
             AuditLine(
@@ -89,7 +89,7 @@ async def list_audit(asked: Asked, query: AuditQuery) -> AuditPage:
             )
             for one in lines
         ),
-        lines[-1].n if len(found) > len(lines) else None,
+        last,
     )
 
 

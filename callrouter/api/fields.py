@@ -12,8 +12,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import WithJsonSchema
 
 from callrouter.flows.fields import read_day, read_decimal
+from storage.listing_values import cut
 
 T = TypeVar("T")
+C = TypeVar("C")
 
 # RFC 3339, 5.6. A `+` that was not escaped in a query arrives as a space.
 _INSTANT = re.compile(
@@ -147,10 +149,10 @@ class Paged(Given):
 
     limit: Annotated[int, Field(ge=1, le=200, description="Items on a page.")] = 50
 
-    def part(self, found: Sequence[T], place: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+    def part(self, found: Sequence[T], place: Callable[[T], C]) -> tuple[Sequence[T], C | None]:
         """Of what was read with more than fits: what fits, and the cursor of what follows."""
-        fits = found[: self.limit]
-        return fits, place(fits[-1]) if len(found) > len(fits) else None
+        fits = cut(found, self.limit)
+        return fits.items, place(fits.items[-1]) if fits.more else None
 
 
 def plain(value: Any) -> str:  # noqa: ANN401  whatever json cannot write by itself

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from storage.cards import counted, recount
-from storage.database import open_database
 from storage.documents import read_decision
 from tests.hooks import Pbx, Sent
-from tests.running import rows
+from tests.running import beside, rows
 from webhooks.dialects.document import as_json
 
 
@@ -56,11 +55,8 @@ async def look(url: str) -> Kept:
         "ORDER BY c.ref, d.run, d.attempt",
     ):
         told[ref].append(as_json(read_decision(decision)).body)
-    database = open_database(url, guest=True)
-    try:
-        loads = await database.read(counted), await database.read(recount)
-    finally:
-        await database.close()
+    async with beside(url) as base:
+        loads = await base.read(counted), await base.read(recount)
     return Kept(
         events=[
             (body, answer, kind, key)

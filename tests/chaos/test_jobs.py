@@ -11,24 +11,20 @@ from datetime import UTC, datetime
 import pytest
 
 from storage import jobs
-from storage.database import open_database
 from storage.jobs import NewJob
 from tests.chaos.chance import by_chance
 from tests.chaos.conftest import MakeHouse
 from tests.chaos.setups import company
-from tests.running import House, Running, rows
+from tests.running import House, Running, beside, rows
 
 JOBS = 240
 IN_TIME_S = 60.0
 
 
 async def ask(url: str, many: int) -> None:
-    base = open_database(url, guest=True)
-    try:
+    async with beside(url) as base:
         wanted = [NewJob("labour", {"key": f"job-{n}"}, f"job-{n}") for n in range(many)]
         await base.write(jobs.ask, wanted, now=datetime.now(UTC))
-    finally:
-        await base.close()
 
 
 async def effects(url: str) -> Counter[str]:

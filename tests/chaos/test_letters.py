@@ -12,24 +12,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storage.database import open_database
 from tests.chaos.chance import by_chance
 from tests.chaos.letters import Wild, sender
 from tests.jobs.letters import message_id_of, name_of, put_letters
-from tests.running import rows
+from tests.running import beside, rows
 from tests.smtp import listening
 
 PIECE = 500
 
 
 async def fill(url: str, many: int) -> None:
-    base = open_database(url, guest=True)
-    try:
+    async with beside(url) as base:
         for first in range(0, many, PIECE):
             numbers = range(first, min(first + PIECE, many))
             await base.write(put_letters, numbers, now=datetime.now(UTC))
-    finally:
-        await base.close()
 
 
 async def left(url: str) -> int:

@@ -11,13 +11,12 @@ import pytest
 from sqlalchemy import Connection
 
 from storage import notices
-from storage.database import open_database
 from storage.notices import Happening
 from tests.chaos.conftest import MakeHouse
 from tests.chaos.setups import company
 from tests.chaos.test_jobs import kill_in_turn
 from tests.outside.servers import Server, serving
-from tests.running import House, rows
+from tests.running import House, beside, rows
 
 EVENTS = 120
 IN_TIME_S = 60.0
@@ -34,13 +33,10 @@ def happen(conn: Connection, first: int, many: int) -> None:
 
 async def happen_slowly(house: House) -> None:
     """While servers come and go."""
-    base = open_database(house.base_url, guest=True)
-    try:
+    async with beside(house.base_url) as base:
         for first in range(0, EVENTS, 20):
             await base.write(happen, first, 20)
             await asyncio.sleep(0.2)
-    finally:
-        await base.close()
 
 
 async def until_heard(crm: Server) -> None:
